@@ -1,0 +1,1 @@
+"""Assembly: settings, wiring, migrations, the process itself, and the demo organisation."""

@@ -1,0 +1,1 @@
+"""Kernel protocols made real: SQLite and Postgres, disk, keys, clock."""

@@ -1,0 +1,1 @@
+"""The outgrown default: several stateless replicas on one Postgres."""

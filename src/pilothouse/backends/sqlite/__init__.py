@@ -1,0 +1,1 @@
+"""The embedded default: one file, one writer thread, concurrent readers."""

@@ -1,0 +1,1 @@
+"""The command-line door: one command an operation, and the operator's tools."""

@@ -1,0 +1,1 @@
+"""The HTTP door: own operations as JSON, wire-compatible endpoints by hand."""

@@ -1,0 +1,1 @@
+"""The MCP door: one tool an operation, decisions excluded."""

@@ -1,0 +1,1 @@
+"""What every floor speaks: identity, time, errors, the ledger; no business noun lives here."""

@@ -1,0 +1,1 @@
+"""Step 3, Choose the right technology: everything between a question and a model."""

@@ -1,0 +1,1 @@
+"""Step 5, Keep humans in the loop: guardrails, masking, review, corrections."""

@@ -1,0 +1,1 @@
+"""Step 4, Develop skills and partnerships: courses, credentials, squads, RACI."""

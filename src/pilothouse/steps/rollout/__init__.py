@@ -1,0 +1,1 @@
+"""Step 8, Scale and improve: releases, phases, health and halts."""

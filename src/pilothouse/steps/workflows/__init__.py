@@ -1,0 +1,1 @@
+"""Step 6, Integrate into daily work: ratings, corrections and assists where the work happens."""

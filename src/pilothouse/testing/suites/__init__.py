@@ -1,0 +1,1 @@
+"""Contract suites: one a port, run on every driver and backend, ours and third-party."""

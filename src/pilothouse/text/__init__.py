@@ -1,0 +1,1 @@
+"""Pure text: sentences, numerals, recognisers, spans, similarity."""
