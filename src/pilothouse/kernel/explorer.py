@@ -19,6 +19,8 @@ class EntryQuery:
     """Which entries to read: after a number, of one stream, of one kind; `limit` counts entries (1 to 500)."""
 
     after: int = -1
+    before: int | None = None
+    """Only entries below this number; None for no bound."""
     stream: str = ""
     kind: str = ""
     limit: int = 50
@@ -91,7 +93,8 @@ class LedgerExplorer:
         limit = max(1, min(request.limit, PAGE_MAX))
         kinds = (request.kind,) if request.kind else ()
         return tuple(await self._database.read(lambda r: r.entries(
-            after=request.after, stream=request.stream, kinds=kinds, limit=limit, newest_first=request.newest_first)))
+            after=request.after, before=request.before, stream=request.stream, kinds=kinds, limit=limit,
+            newest_first=request.newest_first)))
 
     @operation("GET /api/v1/ledger/entries/{seq}/proof", effect="read")
     async def prove(self, call: Call, request: EntryRef) -> InclusionProof:

@@ -24,9 +24,9 @@ class Reader(Protocol):
         """Return a sealed text by its id, or None once its subject was erased."""
         ...
 
-    def entries(self, *, after: int = -1, stream: str = "", kinds: Sequence[str] = (), limit: int = 1000,
-                newest_first: bool = False) -> Sequence[Entry]:
-        """Return entries with seq > `after`, of one stream and of some kinds where given, at most `limit`."""
+    def entries(self, *, after: int = -1, before: int | None = None, stream: str = "", kinds: Sequence[str] = (),
+                limit: int = 1000, newest_first: bool = False) -> Sequence[Entry]:
+        """Return entries with `after` < seq < `before`, of one stream and some kinds where given, at most `limit`."""
         ...
 
     def size(self) -> int:

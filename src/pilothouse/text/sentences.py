@@ -1,0 +1,72 @@
+"""Sentences: where each begins and ends in a text, with offsets that never shift."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters `start` to `end` (exclusive) of some text."""
+
+    start: int
+    end: int
+
+    def of(self, text: str) -> str:
+        return text[self.start:self.end]
+
+
+_ABBREVIATIONS = frozenset("""mr mrs ms dr prof sr jr st no nos vs etc inc ltd co corp llc plc gmbh ag art sec fig eq al
+cf ca approx dept est min max tel ext ref vol pp p para ed eds rev jan feb mar apr jun jul aug sep sept oct nov dec e.g
+i.e u.s u.k a.m p.m z.b d.h bzw usw nr abs str inkl m mme mlle""".split())
+# Possessive, so that no run of stops or blanks is walked twice.
+_END = re.compile(r"[.!?।॥…]++[\"'”’»)\]]*+(?=\s|$)|\n[ \t]*+\n\s*+"
+                  r"|\n(?=[ \t]*+(?:[-*•‣–]|\d{1,3}[.)]|#{1,6}|\|)[ \t])|\t(?=\S)")
+_LAST_WORD = re.compile(r"([\w.]+)\.$")
+
+
+def sentences(text: str) -> tuple[Span, ...]:
+    """Return the sentences of a text in order.
+
+    Shapes: spans are disjoint, ordered, inside the text, and cover every character that is not white space.
+    A full stop after an abbreviation, an initial or a number before a small letter does not end a sentence; blank
+    lines, list items and table rows do. Rules for English, German and French; the danda ends Hindi sentences.
+    """
+    return tuple(_spans(text))
+
+
+def _spans(text: str) -> Iterator[Span]:
+    start = 0
+    for match in _END.finditer(text):
+        if match.group()[0] == "." and not _ends(text, start, match):
+            continue
+        end = match.start() if match.group()[0] in "\n\t" else match.end()
+        yield from _trimmed(text, start, end)
+        start = match.end() if match.group()[0] not in "\n\t" else match.start() + 1
+    yield from _trimmed(text, start, len(text))
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    if start < end:
+        yield Span(start, end)
+
+
+def _ends(text: str, start: int, match: "re.Match[str]") -> bool:
+    """Say whether a full stop here ends the sentence that began at `start`."""
+    if len(match.group().rstrip("\"'”’»)]")) > 1:
+        return True
+    before = _LAST_WORD.search(text[max(start, match.start() - 20):match.start() + 1])
+    word = before.group(1).lower() if before else ""
+    following = text[match.end():match.end() + 40].lstrip()
+    if word in _ABBREVIATIONS:
+        # `etc.` and `Inc.` may end a sentence too: then a capital follows that starts no name or number
+        return word in ("etc", "inc", "ltd", "co", "corp", "p.m", "a.m") and following[:1].isupper()
+    if len(word) == 1 and word.isalpha():
+        return False
+    if word.isdigit() and len(word) <= 3 and not text[start:match.start() - len(word)].strip():
+        return False  # the number of a list item
+    return not following[:1].islower()
