@@ -54,8 +54,8 @@ def operation(route: str, *, effect: Effect) -> Callable[[F], F]:
 
 
 def operations_of(step: str, facade: object) -> Iterator[Operation]:
-    """Yield the public operations of one façade, in the order they are written."""
-    for name, method in vars(type(facade)).items():
+    """Yield the public operations of one façade, in the order they are written; of a class they come unbound."""
+    for name, method in vars(facade if isinstance(facade, type) else type(facade)).items():
         if marks := getattr(method, "__operation__", None):
             verb, path = marks[0].split(" ", 1)
             hints = get_type_hints(method)

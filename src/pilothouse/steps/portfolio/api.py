@@ -1,0 +1,399 @@
+"""The portfolio's façade: propose, define, freeze, measure, assess, decide."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pilothouse.kernel.call import Call
+from pilothouse.kernel.clock import stamp
+from pilothouse.kernel.decision import Decision
+from pilothouse.kernel.errors import Invalid, PilothouseError
+from pilothouse.kernel.ids import ORGANISATION, Mint, SubjectId
+from pilothouse.kernel.operation import NoFields, operation
+from pilothouse.kernel.outlet import Outlets
+from pilothouse.kernel.store import Database, Reader, Transaction
+from pilothouse.stats.summary import Summary, summarize
+from pilothouse.steps.portfolio import store
+from pilothouse.steps.portfolio.contracts import (
+    Baseline,
+    BaselineFrozen,
+    Batch,
+    DecidedGate,
+    FreezeRequest,
+    GateAssessment,
+    GateDecided,
+    GateFact,
+    GateRequest,
+    Kpi,
+    KpiDefined,
+    KpiRef,
+    KpiStanding,
+    MatrixPoint,
+    PortfolioQuery,
+    Proposal,
+    Reason,
+    SampleBatch,
+    SamplesAccepted,
+    Standing,
+    Triage,
+    UseCase,
+    UseCaseId,
+    UseCaseProposed,
+    UseCaseRef,
+)
+from pilothouse.steps.portfolio.errors import (
+    BaselineFrozenAlready,
+    Deferred,
+    GateNotReady,
+    LikelyDuplicate,
+    NoSuchKpi,
+    NoSuchUseCase,
+    Prohibited,
+    SameHands,
+    TooFewSamples,
+    TrialStays,
+)
+from pilothouse.steps.portfolio.logic import diagnosing, gating, measuring, prioritising, triaging, wording
+from pilothouse.steps.portfolio.ports import GateFacts
+
+
+class Portfolio:
+    """Use cases with owners, KPIs with baselines, gates with evidence."""
+
+    def __init__(self, *, database: Database, mint: Mint) -> None:
+        self._database, self._mint = database, mint
+        self.gate_facts: Outlets[GateFacts] = Outlets()
+        self._epoch = -1
+        self._standings: dict[str, Standing] = {}
+
+    @operation("POST /api/v1/use-cases/triage", effect="read")
+    async def triage(self, call: Call, request: Proposal) -> Triage:
+        """Say what intake would answer to a proposal, without proposing it."""
+        call.authorize("use_case:propose", on="*")
+        wording.check(request)
+        return self._triage(request, await self._database.read(store.use_cases))
+
+    @staticmethod
+    def _triage(proposal: Proposal, existing: Sequence[UseCase]) -> Triage:
+        mature = any(u.stage in ("limited", "scaled") for u in existing)
+        return triaging.triage(proposal, existing, guardrails_mature=mature)
+
+    @operation("POST /api/v1/use-cases", effect="write")
+    async def propose(self, call: Call, request: Proposal) -> UseCase:
+        """Enter a use case into the portfolio as an idea.
+
+        Raises:
+            Prohibited: the law forbids this purpose.
+            LikelyDuplicate: join the one named, or say in `join_anyway` why not.
+            Deferred: customer-facing or autonomous before guardrails are mature.
+        """
+        call.authorize("use_case:propose", on="*")
+        wording.check(request)
+        return await self._database.write(call, lambda tx: self._enter(tx, call, request, trial=False))
+
+    async def propose_trial(self, call: Call, request: Proposal) -> UseCase:
+        """Create the use case that lets a stranger ask at once: minimal risk, asked only by its owner, no gate."""
+        call.authorize("use_case:configure", on="*")
+        wording.check(request)
+
+        def work(tx: Transaction) -> UseCase:
+            held = store.use_case(tx, wording.slug_of(request))
+            return held if held else self._enter(tx, call, request, trial=True)
+
+        return await self._database.write(call, work)
+
+    def _enter(self, tx: Transaction, call: Call, proposal: Proposal, *, trial: bool) -> UseCase:
+        triage = self._triage(proposal, store.use_cases(tx))
+        if not trial:
+            _welcome(triage)
+        u = wording.use_case_of(proposal, id=UseCaseId(self._mint("uc")), by=call.principal.id, at=stamp(call.at),
+                                triage=triage, trial=trial, demo=call.demo)
+        if not store.insert_use_case(tx, u):
+            raise LikelyDuplicate("this short name is taken; choose another slug, or join that use case",
+                                  join=u.slug, field="slug")
+        tx.record(f"use_case/{u.id}", UseCaseProposed(
+            use_case_id=u.id, slug=u.slug, title=tx.seal(ORGANISATION, u.title), risk_tier=u.risk_tier,
+            problem=tx.seal(SubjectId(call.principal.id), u.problem), triage=triage.verdict, owner=u.owner,
+            trial=trial))
+        return u
+
+    @operation("GET /api/v1/use-cases", effect="read")
+    async def list_use_cases(self, call: Call, request: PortfolioQuery) -> tuple[UseCase, ...]:
+        """List use cases, oldest first; trials only to their owner."""
+        call.authorize("use_case:read", on="*")
+        found = await self._database.read(store.use_cases)
+        return tuple(u for u in found if request.stage in ("", u.stage) and request.owner in ("", u.owner)
+                     and (not u.trial or u.owner == call.principal.id))
+
+    @operation("GET /api/v1/use-cases/{use_case}", effect="read")
+    async def use_case(self, call: Call, request: UseCaseRef) -> UseCase:
+        """Return one use case by id or slug."""
+        call.authorize("use_case:read", on=request.use_case)
+        u = await self._database.read(lambda r: _known(r, request.use_case), quick=True)
+        if u.trial and u.owner != call.principal.id:
+            raise _no_such(request.use_case)
+        return u
+
+    @operation("GET /api/v1/portfolio/matrix", effect="read")
+    async def matrix(self, call: Call, request: NoFields) -> tuple[MatrixPoint, ...]:
+        """Place every live use case between the cost of its work today and its complexity."""
+        call.authorize("use_case:read", on="*")
+        return prioritising.matrix(await self._database.read(store.use_cases))
+
+    async def standing(self, call: Call, request: UseCaseRef) -> Standing:
+        """Return what later steps must know before working for a use case; cached until any use case changes."""
+        call.authorize("use_case:read", on=request.use_case)
+        return await self._database.read(lambda r: self.standing_in(r, request.use_case), quick=True)
+
+    def standing_in(self, reader: Reader, ref: str) -> Standing:
+        """Return the standing by id or slug from an open snapshot; raises NoSuchUseCase."""
+        epoch = store.epoch(reader)
+        if epoch != self._epoch:
+            self._standings, self._epoch = {}, epoch
+        held = self._standings.get(ref)
+        if held is None:
+            held = self._standings[ref] = wording.standing_of(_known(reader, ref))
+        return held
+
+    @staticmethod
+    def known_in(reader: Reader) -> Sequence[UseCase]:
+        """Return every use case from an open snapshot (the caller authorizes)."""
+        return store.use_cases(reader)
+
+    @operation("POST /api/v1/use-cases/{use_case_id}/kpis", effect="write")
+    async def define_kpi(self, call: Call, request: Kpi) -> Kpi:
+        """Define a KPI, or change the bar of one; every version is in the ledger."""
+        call.authorize("use_case:define", on=request.use_case_id)
+        wording.check_kpi(request)
+
+        def work(tx: Transaction) -> Kpi:
+            u = _known(tx, request.use_case_id)
+            kpi = replace(request, use_case_id=u.id)
+            if kpi in store.kpis(tx, u.id):
+                return kpi
+            version = store.save_kpi(tx, kpi)
+            tx.record(f"use_case/{u.id}", KpiDefined(
+                use_case_id=u.id, kpi=kpi.slug, unit=kpi.unit, shape=kpi.shape, better=kpi.better,
+                least_change=kpi.least_change, mandatory=kpi.mandatory, kill_below=kpi.kill_below, version=version))
+            return kpi
+
+        return await self._database.write(call, work)
+
+    @operation("POST /api/v1/use-cases/{use_case_id}/samples", effect="write")
+    async def measure(self, call: Call, request: SampleBatch) -> KpiStanding:
+        """Accept a batch of observations of one KPI; the same key (or the same content) twice is one batch."""
+        call.authorize("use_case:measure", on=request.use_case_id)
+
+        def work(tx: Transaction) -> KpiStanding:
+            u = _known(tx, request.use_case_id)
+            kpi = _kpi(tx, u.id, request.kpi)
+            measuring.check(kpi, request)
+            self._accept(tx, call, replace(request, use_case_id=u.id))
+            return _standing(tx, u, kpi)
+
+        return await self._database.write(call, work)
+
+    def _accept(self, tx: Transaction, call: Call, batch: SampleBatch) -> None:
+        canonical = measuring.canonical(batch)
+        digest = measuring.digest(canonical)
+        key = batch.key or digest
+        if store.batch_seq(tx, batch.use_case_id, batch.kpi, key) is not None:
+            return
+        batch_id, summary = self._mint("smp"), summarize(batch.values)
+        seq = tx.record(f"use_case/{batch.use_case_id}", SamplesAccepted(
+            use_case_id=batch.use_case_id, kpi=batch.kpi, batch_id=batch_id, period=batch.period, source=batch.source,
+            grade=batch.grade, n=summary.n, total=summary.total, total_squares=summary.total_squares,
+            starts_on=batch.starts_on, ends_on=batch.ends_on, digest=digest))
+        store.insert_batch(tx, batch, batch_id=batch_id, key=key, summary=summary, digest=digest, canonical=canonical,
+                           seq=seq, at=stamp(call.at), demo=call.demo)
+
+    @operation("POST /api/v1/use-cases/{use_case_id}/baselines", effect="write")
+    async def freeze_baseline(self, call: Call, request: FreezeRequest) -> Baseline:
+        """Freeze everything measured in the baseline period.
+
+        Raises:
+            BaselineFrozenAlready: a second freeze needs a reason, and makes a new version.
+            TooFewSamples: fewer than two observations.
+        """
+        call.authorize("use_case:freeze", on=request.use_case_id)
+        return await self._database.write(call, lambda tx: _freeze(tx, call, request))
+
+    @operation("GET /api/v1/use-cases/{use_case}/kpis", effect="read")
+    async def kpis(self, call: Call, request: UseCaseRef) -> tuple[KpiStanding, ...]:
+        """Return every KPI against its frozen baseline, with interval, grade and the entries behind it."""
+        call.authorize("use_case:read", on=request.use_case)
+
+        def look(reader: Reader) -> tuple[KpiStanding, ...]:
+            u = _known(reader, request.use_case)
+            return tuple(_standing(reader, u, k) for k in store.kpis(reader, u.id))
+
+        return await self._database.read(look)
+
+    @operation("GET /api/v1/use-cases/{use_case}/kpis/{kpi}/batches", effect="read")
+    async def batches(self, call: Call, request: KpiRef) -> tuple[Batch, ...]:
+        """Return the batches behind a KPI: the provenance of its figure, baseline first."""
+        call.authorize("use_case:read", on=request.use_case)
+
+        def look(reader: Reader) -> tuple[Batch, ...]:
+            u = _known(reader, request.use_case)
+            _kpi(reader, u.id, request.kpi)
+            return tuple(wording.batch_of(r, period) for period in wording.PERIODS
+                         for r in store.batches(reader, u.id, request.kpi, period))
+
+        return await self._database.read(look)
+
+    @operation("GET /api/v1/use-cases/{use_case}/gate", effect="read")
+    async def assess_gate(self, call: Call, request: UseCaseRef) -> GateAssessment:
+        """Say what the evidence recommends for the gate out of the current stage; nothing is decided."""
+        call.authorize("use_case:read", on=request.use_case)
+        return await self._database.read(lambda r: self._assess(r, _known(r, request.use_case), call))
+
+    def _assess(self, reader: Reader, u: UseCase, call: Call, *, conditions: bool = False) -> GateAssessment:
+        standings = [_standing(reader, u, k) for k in store.kpis(reader, u.id)]
+        results = tuple(s.result for s in standings)
+        facts = self._facts(reader, u, call)
+        verdict, why = gating.recommend(u.stage, results, facts, conditions=conditions)
+        entries = {seq for s in standings for seq in s.entries} | {seq for f in facts for seq in f.entries}
+        return GateAssessment(use_case_id=u.id, stage=u.stage, recommended=verdict, why=why, results=results,
+                              facts=facts, evidence=tuple(sorted(entries)))
+
+    def _facts(self, reader: Reader, u: UseCase, call: Call) -> tuple[GateFact, ...]:
+        standing, today = wording.standing_of(u), stamp(call.at)[:10]
+        return tuple(f for plug in self.gate_facts for f in _facts_of(plug, reader, standing, today))
+
+    @operation("POST /api/v1/use-cases/{use_case_id}/gate", effect="decide")
+    async def decide_gate(self, call: Call, request: GateRequest) -> DecidedGate:
+        """Record a person's decision at the gate and move the use case.
+
+        Raises:
+            SameHands: the proposer or the owner tried to decide.
+            GateNotReady: the evidence does not allow this verdict.
+            Conflict: somebody moved the use case first.
+        """
+        call.authorize("use_case:decide", on=request.use_case_id)
+        if not request.reason.strip():
+            raise Invalid("say why, in a sentence that a board could read", field="reason")
+        return await self._database.write(call, lambda tx: self._decide(tx, call, request))
+
+    def _decide(self, tx: Transaction, call: Call, request: GateRequest) -> DecidedGate:
+        u = _known(tx, request.use_case_id)
+        _may_decide(u, call.principal.id)
+        assessed = self._assess(tx, u, call, conditions=bool(request.conditions))
+        if not gating.allowed(assessed.recommended, request.verdict):
+            raise GateNotReady(f"the evidence allows no `{request.verdict}`: {'; '.join(assessed.why)}",
+                               recommended=assessed.recommended)
+        now = gating.stage_after(u.stage, request.verdict)
+        store.move(tx, u.id, was=u.stage, now=now)
+        reason = tx.seal(SubjectId(call.principal.id), request.reason)
+        seq = tx.record(f"use_case/{u.id}", GateDecided(use_case_id=u.id, was=u.stage, now=now, decision=Decision(
+            question=f"gate out of {u.stage}", verdict=request.verdict, recommended=assessed.recommended,
+            reason=reason, evidence=assessed.evidence, quorum=(call.principal.id,), dissent=request.dissent,
+            conditions=request.conditions)))
+        decided = DecidedGate(use_case_id=u.id, verdict=request.verdict, recommended=assessed.recommended,
+                              reason=request.reason, was=u.stage, now=now, decided_by=call.principal.id,
+                              decided_at=stamp(call.at), conditions=request.conditions, dissent=request.dissent,
+                              seq=seq)
+        store.insert_gate(tx, decided, reason_id=reason.id)
+        return decided
+
+    @operation("GET /api/v1/use-cases/{use_case}/decisions", effect="read")
+    async def decisions(self, call: Call, request: UseCaseRef) -> tuple[DecidedGate, ...]:
+        """Return the decisions made on a use case, newest first."""
+        call.authorize("use_case:read", on=request.use_case)
+        return await self._database.read(lambda r: tuple(store.gates(r, _known(r, request.use_case).id)))
+
+    @operation("GET /api/v1/use-cases/{use_case}/ten-reasons", effect="read")
+    async def ten_reasons(self, call: Call, request: UseCaseRef) -> tuple[Reason, ...]:
+        """Diagnose a use case against the playbook's ten reasons for failure, from recorded facts."""
+        call.authorize("use_case:read", on=request.use_case)
+
+        def look(reader: Reader) -> tuple[Reason, ...]:
+            u = _known(reader, request.use_case)
+            results = [_standing(reader, u, k).result for k in store.kpis(reader, u.id)]
+            own = diagnosing.own_facts(wording.standing_of(u), results)
+            return diagnosing.diagnose((*own, *self._facts(reader, u, call)))
+
+        return await self._database.read(look)
+
+
+def _welcome(triage: Triage) -> None:
+    if triage.verdict == "prohibited":
+        raise Prohibited(f"this purpose is prohibited: {triage.reasons[0]}", rule=triage.reasons[0])
+    if triage.verdict == "duplicate":
+        first = triage.duplicates[0]
+        raise LikelyDuplicate(f"this looks like `{first.title}`; join it, or say in `join_anyway` why not",
+                              join=first.slug, share=first.share, words=", ".join(first.words))
+    if triage.verdict == "deferred":
+        raise Deferred(triage.reasons[-1], rule="guardrails-first")
+
+
+def _may_decide(u: UseCase, who: str) -> None:
+    if u.trial:
+        raise TrialStays("a trial has no gate; propose a use case of its own", use_case_id=u.id)
+    if who in (u.proposed_by, u.owner):
+        raise SameHands("whoever proposed or owns a use case may not decide its gate; ask a sponsor",
+                        rule="other-hands", use_case_id=u.id)
+
+
+def _facts_of(plug: GateFacts, reader: Reader, standing: Standing, today: str) -> tuple[GateFact, ...]:
+    """Ask one step; a step that fails leaves a mandatory fact without data, which holds the gate."""
+    try:
+        return plug.facts(reader, standing, today)
+    except PilothouseError as failed:
+        return (GateFact(name=f"Facts of {plug.step}", step=plug.step, status="no data", says=failed.message),)
+
+
+def _known(reader: Reader, ref: str) -> UseCase:
+    found = store.use_case(reader, ref)
+    if found is None:
+        raise _no_such(ref)
+    return found
+
+
+def _no_such(ref: str) -> NoSuchUseCase:
+    return NoSuchUseCase(f"there is no use case `{ref[:80]}` that you may see", use_case=ref[:80])
+
+
+def _kpi(reader: Reader, use_case_id: UseCaseId, slug: str) -> Kpi:
+    for kpi in store.kpis(reader, use_case_id):
+        if kpi.slug == slug:
+            return kpi
+    raise NoSuchKpi(f"this use case has no KPI `{slug[:80]}`; define it first", kpi=slug[:80], field="kpi")
+
+
+def _standing(reader: Reader, u: UseCase, kpi: Kpi) -> KpiStanding:
+    frozen = store.baseline(reader, u.id, kpi.slug)
+    current, grades, seqs, span = store.evidence(reader, u.id, kpi.slug, "current")
+    result = gating.judge(kpi, frozen[0] if frozen else None, current, measuring.weakest(grades), span)
+    return KpiStanding(kpi=kpi, result=result, demo=u.demo, entries=((frozen[1],) if frozen else ()) + tuple(seqs))
+
+
+def _freeze(tx: Transaction, call: Call, request: FreezeRequest) -> Baseline:
+    u = _known(tx, request.use_case_id)
+    kpi = _kpi(tx, u.id, request.kpi)
+    held = store.baseline(tx, u.id, kpi.slug)
+    if held and not request.reason.strip():
+        raise BaselineFrozenAlready("this baseline is frozen; give a reason to freeze a new version",
+                                    field="reason", version=held[0].version)
+    summary, _, _, _ = store.evidence(tx, u.id, kpi.slug, "baseline")
+    if summary.n < gating.SAMPLES_MIN:
+        raise TooFewSamples("a baseline needs at least two observations", have=summary.n, need=gating.SAMPLES_MIN)
+    b = _baseline(tx, call, u, kpi, summary, version=held[0].version + 1 if held else 1, reason=request.reason)
+    reason = tx.seal(SubjectId(call.principal.id), request.reason) if request.reason else None
+    seq = tx.record(f"use_case/{u.id}", BaselineFrozen(
+        use_case_id=u.id, kpi=kpi.slug, version=b.version, n=b.n, mean=b.mean, sd=b.sd, starts_on=b.starts_on,
+        ends_on=b.ends_on, instrument=b.instrument, digest=b.digest, reason=reason))
+    store.insert_baseline(tx, b, reason_id=reason.id if reason else "", seq=seq)
+    return b
+
+
+def _baseline(tx: Transaction, call: Call, u: UseCase, kpi: Kpi, summary: Summary, *, version: int, reason: str
+              ) -> Baseline:
+    found = store.batches(tx, u.id, kpi.slug, "baseline")
+    days = sorted(str(d) for r in found for d in (r["starts_on"], r["ends_on"]) if d)
+    assert summary.mean is not None
+    return Baseline(
+        use_case_id=u.id, kpi=kpi.slug, version=version, n=summary.n, mean=summary.mean, sd=summary.sd,
+        total=summary.total, total_squares=summary.total_squares, starts_on=days[0] if days else "",
+        ends_on=days[-1] if days else "", instrument=wording.joined(found, "instrument"),
+        source=wording.joined(found, "source"), frozen_by=call.principal.id, frozen_at=stamp(call.at),
+        digest=measuring.digest("\n".join(str(r["digest"]) for r in found).encode()), reason=reason)
