@@ -1,0 +1,71 @@
+"""Upkeep: comparing documents with one another, and making everything anew from the originals in the lake."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pilothouse.kernel.call import Call
+from pilothouse.kernel.store import Database, Reader
+from pilothouse.steps.knowledge import store
+from pilothouse.steps.knowledge.api.indexing import Indexing
+from pilothouse.steps.knowledge.api.ingesting import Ingesting, Progress, Target
+from pilothouse.steps.knowledge.contracts import Document, DocumentId, Finding, Rebuilt
+from pilothouse.steps.knowledge.errors import Unreadable
+from pilothouse.steps.knowledge.logic import cleansing
+from pilothouse.steps.knowledge.ports import Lake, Sketcher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """Work on what is in already; run again after an interruption it simply starts over."""
+
+    database: Database
+    lake: Lake
+    sketcher: Sketcher
+    indexing: Indexing
+    ingesting: Ingesting
+    timer: Callable[[], float]
+
+    async def cleanse(self, call: Call) -> int:
+        """Compare all current documents and keep what was found; returns how many findings there are."""
+        found = await self.database.read(self._compare)
+        await self.database.write(call, lambda tx: store.replace_findings(tx, found))
+        return len(found)
+
+    def _compare(self, reader: Reader) -> tuple[Finding, ...]:
+        filed = store.filed(reader)
+        by_id = {d.id: d for d, _ in filed}
+        pairs = self.sketcher.alike({d.id: sketch for d, sketch in filed})
+        return cleansing.compare(
+            tuple(by_id.values()), ((by_id[DocumentId(a)], by_id[DocumentId(b)]) for a, b in pairs),
+            lambda d: store.document_text(reader, d.id))
+
+    async def rebuild(self, call: Call, progress: Progress) -> Rebuilt:
+        """Parse every original again, keep what comes out the same, and fill both indexes from nothing."""
+        started, missing = self.timer(), 0
+        documents = await self.database.read(lambda r: store.documents(r, limit=10_000_000))
+        for done, document in enumerate(documents, start=1):
+            missing += not await self._renew(call, document)
+            progress(document.path, done, len(documents))
+        await self.indexing.purge()
+        passages = await self.indexing.catch_up()
+        return Rebuilt(documents=len(documents), passages=passages, missing=missing,
+                       seconds=round(self.timer() - started, 3))
+
+    async def _renew(self, call: Call, d: Document) -> bool:
+        """Cut a document anew; other passages make a new version, so that receipts keep the old. False when it is lost.
+
+        What the parser of today refuses stays as the parser of its day read it.
+        """
+        original = await asyncio.to_thread(self.lake.get, d.digest)
+        if original is None:
+            return False
+        try:
+            prepared = await asyncio.to_thread(self.ingesting.prepare, d.path, original, d.digest)
+        except Unreadable:
+            return True
+        stored = await self.database.read(lambda r: store.texts_of(r, d.id))
+        if stored != [p.text for p in prepared.pieces]:
+            target = Target(call=call, source_id=d.source_id, name="")
+            await self.database.write(call, lambda tx: self.ingesting.add(tx, target, prepared, renew=True))
+        return True

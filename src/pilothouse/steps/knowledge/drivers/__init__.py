@@ -1,0 +1,1 @@
+"""Drivers of knowledge: parsers, the embedder, the indexes, the lake, and the folder walk."""

@@ -1,0 +1,96 @@
+"""The lexical index: BM25 with English stemming by tantivy, filtered by access set and source inside the query."""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pilothouse.steps.knowledge.ports import Indexed, Scored, Vectors
+from pilothouse.text.tokens import words
+
+BOOSTS = {"title": 1.5, "heading": 1.2, "body": 1.0}
+WRITER_BYTES = 32_000_000
+TERMS_MAX = 256
+"""Words of a query that are searched for; nobody asks more, and each costs time."""
+
+
+class TantivyIndex:
+    """One directory; one writing process. Searches see what the last `flush` made visible."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._writer: Any = None
+        self._open()
+
+    def _open(self) -> None:
+        import tantivy
+
+        schema = tantivy.SchemaBuilder()
+        for name in ("row", "access", "source"):
+            schema.add_unsigned_field(name, stored=name == "row", indexed=True, fast=True)
+        for name in BOOSTS:
+            schema.add_text_field(name, tokenizer_name="en_stem", index_option="freq")
+        self._tantivy, self._schema = tantivy, schema.build()
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._index = tantivy.Index(self._schema, path=str(self._directory), reuse=True)
+        self._mark_file = self._directory / "mark"
+
+    @property
+    def mark(self) -> str:
+        return self._mark_file.read_text(encoding="utf8") if self._mark_file.exists() else ""
+
+    def add(self, passages: Sequence[Indexed], vectors: Vectors | None) -> None:
+        writer = self._writing()
+        for p in passages:
+            writer.delete_documents_by_term("row", p.row)
+            writer.add_document(self._tantivy.Document.from_dict(
+                {"row": p.row, "access": p.access, "source": p.source, "title": p.title, "heading": p.heading,
+                 "body": p.body}, self._schema))
+
+    def retag(self, passages: Sequence[Indexed]) -> Sequence[Indexed]:
+        """Return all of them: a document of the index is only ever replaced whole, which is cheap here."""
+        return passages
+
+    def remove(self, rows: Iterable[int]) -> None:
+        for row in rows:
+            self._writing().delete_documents_by_term("row", row)
+
+    def flush(self, mark: str) -> None:
+        """Commit, then note the mark: after a crash in between, the same rows are replayed, which changes nothing."""
+        if self._writer is not None:
+            self._writer.commit()
+            self._writer.wait_merging_threads()
+            self._writer = None  # its threads and buffers go, and come back with the next change
+        self._index.reload()
+        new = self._mark_file.with_suffix(".new")
+        new.write_text(mark, encoding="utf8")
+        new.replace(self._mark_file)
+
+    def search(self, text: str, vector: Vectors | None, *, access: frozenset[int], sources: frozenset[int] | None,
+               limit: int) -> Sequence[Scored]:
+        """Return the best rows by BM25; any text is a query, since only its words are."""
+        terms = [w.replace("'", " ") for w in words(text)[:TERMS_MAX]]
+        if not terms or not access or sources == frozenset():
+            return ()
+        asked = self._index.parse_query(" ".join(terms), list(BOOSTS), field_boosts=BOOSTS)
+        query = self._tantivy.Query.boolean_query([
+            (self._tantivy.Occur.Must, asked), *self._must("access", access),
+            *(self._must("source", sources) if sources is not None else ())])
+        searcher = self._index.searcher()
+        hits = searcher.search(query, limit, count=False).hits
+        found = [Scored(row=searcher.doc(address)["row"][0], score=score) for score, address in hits]
+        return sorted(found, key=lambda s: (-s.score, s.row))
+
+    def _must(self, name: str, values: frozenset[int]) -> list[tuple[Any, Any]]:
+        one_of = self._tantivy.Query.term_set_query(self._schema, name, sorted(values))
+        return [(self._tantivy.Occur.Must, self._tantivy.Query.const_score_query(one_of, 0.0))]
+
+    def purge(self) -> None:
+        self._writer = None
+        shutil.rmtree(self._directory, ignore_errors=True)
+        self._open()
+
+    def _writing(self) -> Any:
+        if self._writer is None:
+            self._writer = self._index.writer(heap_size=WRITER_BYTES, num_threads=1)
+        return self._writer

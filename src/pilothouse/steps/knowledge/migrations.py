@@ -1,0 +1,31 @@
+"""Tables of knowledge, forward only."""
+
+from pilothouse.kernel.store import Migration
+
+MIGRATIONS = (
+    Migration(name="knowledge/0001_documents", statements=(
+        "create table source (id text primary key, number integer not null unique, name text not null unique,"
+        " kind text not null, location text not null, owner text not null, synced_at text not null,"
+        " demo integer not null)",
+        "create table access_set (number integer primary key, source_id text not null, path text not null,"
+        " readers text not null, label text not null, unique (source_id, path))",
+        "create table document (id text primary key, source_id text not null, path text not null, title text not null,"
+        " version integer not null, media_type text not null, digest text not null, fingerprint text not null,"
+        " sketch blob not null, size_bytes integer not null, pages integer, access integer not null,"
+        " effective_on text not null, declared_version text not null, supersedes text not null,"
+        " passages integer not null, is_current integer not null, ingested_at text not null, parser text not null,"
+        " demo integer not null, unique (source_id, path, version))",
+        "create index document_current on document (source_id, is_current, path)",
+        "create table passage (row_number integer primary key, id text not null unique, document_id text not null,"
+        " ordinal integer not null, heading text not null, page integer, start_at integer not null,"
+        " end_at integer not null, content text not null)",
+        "create index passage_document on passage (document_id, ordinal)",
+        "create table quarantine (source_id text not null, path text not null, code text not null,"
+        " reason text not null, at text not null, digest text not null, primary key (source_id, path))",
+        "create table finding (kind text not null, document_id text not null, other_id text not null,"
+        " share real not null, says text not null, primary key (kind, document_id, other_id))",
+        "create table index_change (seq integer primary key, document_id text not null)",
+        "create table knowledge_epoch (id integer primary key, epoch integer not null)",
+        "insert into knowledge_epoch values (1, 0)",
+    )),
+)

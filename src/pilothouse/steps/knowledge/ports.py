@@ -1,0 +1,139 @@
+"""What knowledge needs from outside: parsers, an embedder, and indexes that filter before they rank."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pilothouse.steps.knowledge.contracts import Parsed
+
+Vectors = npt.NDArray[np.float32]
+
+
+class Parser(Protocol):
+    """Turns the bytes of one file into blocks; raises a knowledge error that says why it cannot."""
+
+    @property
+    def name(self) -> str:
+        """Name and version, as lineage records it."""
+        ...
+
+    def parse(self, name: str, content: bytes) -> Parsed: ...
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors (shape: texts × dimensions, float32); may be called from any thread."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def dimensions(self) -> int: ...
+
+    def embed(self, texts: Sequence[str]) -> Vectors: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indexed:
+    """One passage as an index takes it; `row` is its number in every index, never reused."""
+
+    row: int
+    access: int
+    """Number of its access set."""
+    source: int
+    """Number of its source."""
+    title: str
+    heading: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A row and its score within one index: higher is better, comparable only within one result."""
+
+    row: int
+    score: float
+
+
+class PassageIndex(Protocol):
+    """A lexical or dense index. Filtering happens before ranking: results are exact over the permitted rows."""
+
+    def add(self, passages: Sequence[Indexed], vectors: Vectors | None) -> None:
+        """Add or replace rows; visible to searches once `flush` returns."""
+        ...
+
+    def retag(self, passages: Sequence[Indexed]) -> Sequence[Indexed]:
+        """Give rows held already their present access and source; returns those that must be added instead.
+
+        A row's text never changes, so that moving documents to another access set costs no new vectors.
+        """
+        ...
+
+    def remove(self, rows: Iterable[int]) -> None: ...
+
+    def flush(self, mark: str) -> None:
+        """Make additions and removals durable and visible, and remember `mark` as the state they reach."""
+        ...
+
+    @property
+    def mark(self) -> str:
+        """The last flushed mark; empty for a new index, so that the caller can tell what is missing."""
+        ...
+
+    def search(self, text: str, vector: Vectors | None, *, access: frozenset[int], sources: frozenset[int] | None,
+               limit: int) -> Sequence[Scored]:
+        """Return the best `limit` rows among those whose access set and source are given, best first."""
+        ...
+
+    def purge(self) -> None:
+        """Delete every file of the index, so that a rebuild starts from nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One file of a source: its path within it (with `/`), and its size and bytes when they could be read."""
+
+    path: str
+    size_bytes: int
+    content: bytes
+    problem: str = ""
+    """Why it cannot be taken in, in one stable word; empty when it can."""
+
+
+class SourceReader(Protocol):
+    """Reads the files of a place one after another, in the order of their paths; never follows links out of it."""
+
+    def place(self, location: str) -> str:
+        """Return a place in its one absolute form; raises PlaceForbidden where the server may not read."""
+        ...
+
+    def files(self, location: str) -> Iterator[Found]: ...
+
+    def count(self, location: str) -> int:
+        """Return how many files there are, for progress."""
+        ...
+
+
+class Lake(Protocol):
+    """Keeps originals by the SHA-256 of their bytes, encrypted at rest; putting twice is the same as once."""
+
+    def put(self, digest: str, content: bytes) -> None: ...
+
+    def get(self, digest: str) -> bytes | None: ...
+
+    def delete(self, digest: str) -> None: ...
+
+
+class Sketcher(Protocol):
+    """Sketches texts so that near copies are found without comparing every pair."""
+
+    def sketch(self, text: str) -> bytes:
+        """Return a fixed-size sketch of a text."""
+        ...
+
+    def alike(self, sketches: Mapping[str, bytes]) -> Iterable[tuple[str, str]]:
+        """Yield pairs of names whose sketches say they may be near copies; to be verified on the texts."""
+        ...
