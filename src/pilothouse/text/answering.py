@@ -5,14 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 
-from pilothouse.text.numerals import facts
+from pilothouse.text.expecting import expectation
 from pilothouse.text.sentences import Span, sentences
 from pilothouse.text.tokens import content_words, words
 
 Likeness = Callable[[str, Sequence[str]], Sequence[float]]
 """Scores sentences against a question in [-1, 1], such as cosines of an embedder; costs milliseconds a sentence."""
 
-CANDIDATES_MAX = 12
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+CANDIDATES_MAX = 16
 """Sentences that the likeness sees: those best by words."""
 
 
@@ -23,57 +24,93 @@ class Candidate:
     text_number: int
     span: Span
     score: float
-    coverage: float
-    """Share of the question's weighted content words that it holds."""
+    share: float
+    """Share of the question's content words that it holds, each counted alike."""
+    alike: float | None = None
+    """Its likeness to the question, where one was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
-    """Where selection draws its lines; calibrated as a whole by `bench/answers.py`, never on single questions."""
+    """Where selection draws its lines; calibrated over whole sets by `bench/answers.py`, never on single questions."""
 
-    least: float = 0.42
-    """Below this score of the best sentence the texts do not answer."""
-    near: float = 0.8
-    """Further sentences must reach this share of the best one's score."""
-    sentences_max: int = 3
-    likeness_weight: float = 0.5
-    expected_weight: float = 0.15
+    least_share: float = 0.36
+    """Without a likeness: below this share of the question's words in its best sentence, the texts do not answer."""
+    least_likeness: float = 0.50
+    """With one: below this mean of the best sentence's score and the highest likeness, the texts do not answer."""
+    missing_year: float = 0.15
+    """Taken off that evidence when a year of the question stands nowhere in the texts or their headings."""
+    near: float = 0.55
+    """Further sentences must reach this part of the best one's score; words alone spread wider, see `near_words`."""
+    near_words: float = 0.25
+    sentences_max: int = 4
+    likeness_weight: float = 0.7
+    expected_weight: float = 0.1
+    context_weight: float = 0.1
     rank_weight: float = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """The sentences that answer, in reading order; empty when nothing reaches the line. `best` is the top score."""
+    """The sentences that answer, in reading order; empty when the evidence (0 to 1) stays under its line."""
 
     chosen: tuple[Candidate, ...]
-    best: float
+    evidence: float
 
 
-def select(question: str, texts: Sequence[str], *, tuning: Tuning | None = None, likeness: Likeness | None = None
-           ) -> Selection:
-    """Choose the sentences of `texts` (best first, as retrieval ranked them) that answer the question."""
+def select(question: str, texts: Sequence[str], *, contexts: Sequence[str] = (), tuning: Tuning | None = None,
+           likeness: Likeness | None = None) -> Selection:
+    """Choose the sentences of `texts` (best first, as retrieval ranked them) that answer the question.
+
+    `contexts`, where given, holds the title and headings above each text: they help to choose between texts, and a
+    year that stands there counts as found, but they never make a text answer.
+    """
     tuning = tuning or Tuning()
-    ranked = rank(question, texts, tuning=tuning, likeness=likeness)
-    if not ranked or ranked[0].score < tuning.least:
-        return Selection(chosen=(), best=ranked[0].score if ranked else 0.0)
-    line = ranked[0].score * tuning.near
-    chosen = [c for c in ranked if c.score >= line][:tuning.sentences_max]
-    return Selection(chosen=tuple(sorted(chosen, key=lambda c: (c.text_number, c.span.start))), best=ranked[0].score)
+    ranked = rank(question, texts, contexts=contexts, tuning=tuning, likeness=likeness)
+    if not ranked:
+        return Selection(chosen=(), evidence=0.0)
+    evidence, least = _evidence(ranked, tuning)
+    if set(_YEAR.findall(question)) - set(_YEAR.findall(" ".join((*texts, *contexts)))):
+        evidence -= tuning.missing_year
+    chosen = _near_best(ranked, tuning) if evidence >= least else ()
+    return Selection(chosen=tuple(sorted(chosen, key=lambda c: (c.text_number, c.span.start))),
+                     evidence=round(max(0.0, evidence), 4))
 
 
-def rank(question: str, texts: Sequence[str], *, tuning: Tuning, likeness: Likeness | None = None
-         ) -> Sequence[Candidate]:
-    """Return the candidate sentences, best first."""
+def rank(question: str, texts: Sequence[str], *, contexts: Sequence[str] = (), tuning: Tuning,
+         likeness: Likeness | None = None) -> Sequence[Candidate]:
+    """Return the candidate sentences, best first; without a likeness, only those that share a word."""
     asked = frozenset(content_words(question))
     found = [(n, span, span.of(text)) for n, text in enumerate(texts) for span in sentences(text)]
     bags = [frozenset(content_words(s)) for _, _, s in found]
-    if not asked or not found:
+    if not found or not (asked or likeness):
         return ()
-    weight = _weights(asked, bags)
-    scored = [_scored(question, n, span, s, _coverage(weight, bag), tuning)
-              for (n, span, s), bag in zip(found, bags, strict=True) if bag & asked and len(bag) > 1]
+    weight, expected = _weights(asked, bags), expectation(question)
+    priors = _priors(weight, len(texts), contexts, tuning)
+    scored = [Candidate(text_number=n, span=span, share=len(asked & bag) / max(1, len(asked)), score=_full(s) * (
+                  _coverage(weight, bag) + tuning.expected_weight * expected(s) + priors[n]))
+              for (n, span, s), bag in zip(found, bags, strict=True) if len(bag) > 1 and (likeness or bag & asked)]
     scored.sort(key=lambda c: -c.score)
     return _blended(question, texts, scored[:CANDIDATES_MAX], tuning, likeness) if likeness else scored
+
+
+def _priors(weight: Mapping[str, float], count: int, contexts: Sequence[str], tuning: Tuning) -> Sequence[float]:
+    """Return what each text brings before its sentences are read: its rank, and its title and headings."""
+    above = [_coverage(weight, frozenset(content_words(c))) for c in contexts] or [0.0] * count
+    return [tuning.rank_weight / (1 + n) + tuning.context_weight * a for n, a in enumerate(above)]
+
+
+def _near_best(ranked: Sequence[Candidate], tuning: Tuning) -> Sequence[Candidate]:
+    near = tuning.near if ranked[0].alike is not None else tuning.near_words
+    return [c for c in ranked if c.score >= near * ranked[0].score][:tuning.sentences_max]
+
+
+def _evidence(ranked: Sequence[Candidate], tuning: Tuning) -> tuple[float, float]:
+    """Return how well the texts seem to answer, and the least that counts as an answer."""
+    alike = [c.alike for c in ranked if c.alike is not None]
+    if alike:
+        return (max(alike) + ranked[0].score) / 2, tuning.least_likeness
+    return max(c.share for c in ranked), tuning.least_share
 
 
 def _weights(asked: frozenset[str], bags: Sequence[frozenset[str]]) -> Mapping[str, float]:
@@ -87,41 +124,16 @@ def _coverage(weight: Mapping[str, float], bag: frozenset[str]) -> float:
     return sum(v for w, v in weight.items() if w in bag) / total if total else 0.0
 
 
-def _scored(question: str, number: int, span: Span, sentence: str, coverage: float, tuning: Tuning) -> Candidate:
-    expected = tuning.expected_weight if holds_expected(question, sentence) else 0.0
-    prior = tuning.rank_weight / (1 + number)
-    heading = 0.5 if len(words(sentence)) < 4 or sentence.rstrip().endswith("?") else 1.0
-    return Candidate(text_number=number, span=span, coverage=coverage,
-                     score=heading * (coverage + expected + prior) / (1 + tuning.expected_weight + tuning.rank_weight))
+def _full(sentence: str) -> float:
+    """Return less for what is hardly a sentence: a heading, a stub, a question."""
+    return 0.6 if len(words(sentence)) < 5 or sentence.rstrip().endswith("?") else 1.0
 
 
 def _blended(question: str, texts: Sequence[str], candidates: Sequence[Candidate], tuning: Tuning, likeness: Likeness
              ) -> Sequence[Candidate]:
-    alike = likeness(question, [c.span.of(texts[c.text_number]) for c in candidates])
+    spans = [c.span.of(texts[c.text_number]) for c in candidates]
     w = tuning.likeness_weight
-    blended = [Candidate(text_number=c.text_number, span=c.span, coverage=c.coverage,
-                         score=(1 - w) * c.score + w * max(0.0, float(a))) for c, a in zip(candidates, alike, strict=True)]
+    blended = [Candidate(text_number=c.text_number, span=c.span, share=c.share, alike=a,
+                         score=(1 - w) * c.score + w * _full(s) * max(0.0, a))
+               for c, s, a in zip(candidates, spans, map(float, likeness(question, spans)), strict=True)]
     return sorted(blended, key=lambda c: -c.score)
-
-
-_QUANTITY = re.compile(r"\bhow (?:many|much|long|often|old|far|high|large|big|late|early|soon|fast)\b|\bwhat (?:\w+ ){0,3}"
-                       r"(?:number|amount|share|percentage|rate|limit|fee|price|cost|deadline|threshold|revenue|sales)\b")
-_TIME = re.compile(r"\bwhen\b|\bwhat (?:year|date|day|month|time)\b|\bby when\b")
-_PERSON = re.compile(r"\bwho\b|\bwhom\b|\bwhose\b")
-_PLACE = re.compile(r"\bwhere\b|\bwhich (?:country|city|state|branch)\b")
-_CLOCK = re.compile(r"\b\d{1,2}[:.]\d{2}\b|\b(?:1[0-9]|20)\d\d\b|\b(?:day|week|month|year|hour|minute|monday|friday)s?\b")
-_CAPITAL = re.compile(r"(?<=[a-z,;] )[A-Z][\w'’-]+")
-_SPELLED = re.compile(r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty|hundred|daily|weekly"
-                      r"|monthly|annual|yearly)\b")
-
-
-def holds_expected(question: str, sentence: str) -> bool:
-    """Say whether a sentence holds the kind of thing the question word asks for: a figure, a time, a name, a place."""
-    asked, lowered = question.lower(), sentence.lower()
-    if _QUANTITY.search(asked):
-        return bool(facts(sentence) - facts(question)) or bool(_SPELLED.search(lowered))
-    if _TIME.search(asked):
-        return bool(_CLOCK.search(lowered))
-    if _PERSON.search(asked) or _PLACE.search(asked):
-        return bool(set(_CAPITAL.findall(sentence)) - set(_CAPITAL.findall(question)))
-    return False

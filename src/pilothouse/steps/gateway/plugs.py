@@ -1,0 +1,76 @@
+"""What the gateway offers earlier steps: facts for gates on cost, refusals and speed, from its own records."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from pilothouse.kernel.store import Reader
+from pilothouse.steps.gateway.api import Gateway
+from pilothouse.steps.gateway.contracts import UsageFact
+from pilothouse.steps.portfolio.contracts import GateFact, Standing
+
+STEP = "gateway"
+WINDOW = timedelta(days=28)
+ANSWERS_MIN = 20
+FAILED_SHARE_MAX = 0.05
+REFUSED_SHARE_MAX = 0.10
+LATENCY_MS_MAX = 10_000.0
+"""95 % of answers should come faster; people stop waiting about there."""
+
+
+class GatewayFacts:
+    """Facts of the last four weeks; too few answers are no data."""
+
+    step = STEP
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def facts(self, reader: Reader, standing: Standing, today: str) -> tuple[GateFact, ...]:
+        """Return running cost, reliability and speed as of `today` (ISO date)."""
+        since = (date.fromisoformat(today) - WINDOW).isoformat()
+        found = self._gateway.usage(reader, use_case_id=standing.use_case_id, since=since, until=f"{today}~")
+        done = [u for u in found if u.status in ("final", "held")]
+        if len(done) < ANSWERS_MIN:
+            return (_unknown(len(done)),)
+        entries = tuple(u.given_seq for u in done[-5:] if u.given_seq is not None)
+        return (_cost(done, entries), _failing(found), _refusing(found), _speed(done, entries))
+
+
+def _unknown(answers: int) -> GateFact:
+    return GateFact(name="Running cost", step=STEP, status="no data", mandatory=False, reason_covered=4,
+                    says=f"{answers} answers in four weeks are too few to say (at least {ANSWERS_MIN})",
+                    action="Put the use case in front of the people it is for")
+
+
+def _cost(done: Sequence[UsageFact], entries: tuple[int, ...]) -> GateFact:
+    total, unpriced = sum(u.cost_eur or 0.0 for u in done), sum(u.cost_eur is None for u in done)
+    return GateFact(name="Running cost", step=STEP, status="exposed" if unpriced else "covered", mandatory=False,
+                    reason_covered=4, entries=entries, action="Give the route a price" if unpriced else "",
+                    says=f"EUR {total:.2f} for {len(done)} answers in four weeks"
+                    + (f"; {unpriced} have no price" if unpriced else ""))
+
+
+def _failing(found: Sequence[UsageFact]) -> GateFact:
+    share = sum(u.status == "failed" for u in found) / len(found)
+    good = share <= FAILED_SHARE_MAX
+    return GateFact(name="Answers fail rarely", step=STEP, status="covered" if good else "exposed", mandatory=False,
+                    reason_covered=3, says=f"{share:.1%} of {len(found)} questions got no answer from any model",
+                    action="" if good else "Look at the model routes and their time limits")
+
+
+def _refusing(found: Sequence[UsageFact]) -> GateFact:
+    share = sum(u.status == "refused" for u in found) / len(found)
+    good = share <= REFUSED_SHARE_MAX
+    return GateFact(name="Refusals are rare", step=STEP, status="covered" if good else "exposed", mandatory=False,
+                    reason_covered=7, says=f"{share:.1%} of {len(found)} questions were refused by a guardrail",
+                    action="" if good else "Read the refusals: either people need a course or the policy is too strict")
+
+
+def _speed(done: Sequence[UsageFact], entries: tuple[int, ...]) -> GateFact:
+    measured = sorted(u.latency_ms for u in done if u.latency_ms is not None)
+    p95 = measured[min(len(measured) - 1, int(0.95 * len(measured)))] if measured else None
+    good = p95 is not None and p95 <= LATENCY_MS_MAX
+    return GateFact(name="Answers come fast", step=STEP, mandatory=False, reason_covered=9, entries=entries,
+                    status="no data" if p95 is None else "covered" if good else "exposed",
+                    says="no answer was timed" if p95 is None else f"95 % of answers came within {p95:,.0f} ms",
+                    action="" if good else "Look at the slowest route, or read fewer passages")
