@@ -1,0 +1,1 @@
+"""Drivers of oversight: where held answers lie."""
