@@ -1,0 +1,275 @@
+"""What each page may show: one frozen value a page, so that a template can use nothing that is not named here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pilothouse.directory.contracts import Person
+from pilothouse.doors.console.desk import RefusedForm
+from pilothouse.kernel.explorer import Head, InclusionProof
+from pilothouse.kernel.jobs import Job
+from pilothouse.kernel.ledger import Entry
+from pilothouse.steps.adoption.contracts import UsageReport
+from pilothouse.steps.gateway.contracts import Askable, Explained, ModelRoute, Receipt
+from pilothouse.steps.knowledge.contracts import (
+    Document,
+    DocumentQuery,
+    DocumentView,
+    Finding,
+    Quarantined,
+    Source,
+)
+from pilothouse.steps.oversight.contracts import Review, ReviewSummary
+from pilothouse.steps.people.contracts import Course, CourseSummary, Credential, QuizResult, Squad
+from pilothouse.steps.portfolio.contracts import (
+    Batch,
+    DecidedGate,
+    GateAssessment,
+    KpiStanding,
+    MatrixPoint,
+    Reason,
+    Triage,
+    UseCase,
+)
+from pilothouse.steps.rollout.contracts import Measured, Phase
+from pilothouse.steps.workflows.contracts import Correction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortfolioPage:
+    """Every use case, as a table and as the matrix."""
+
+    use_cases: tuple[UseCase, ...]
+    points: tuple[MatrixPoint, ...]
+    matrix_says: str
+    owners: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalPage:
+    """Intake: the form, what it refused, and what triage says so far."""
+
+    refused: RefusedForm = field(default_factory=RefusedForm)
+    triage: Triage | None = None
+    units: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Milestone:
+    """One point of a use case's story."""
+
+    at: str
+    says: str
+    seq: int
+    is_decision: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseCasePage:
+    """A use case from idea to today."""
+
+    use_case: UseCase
+    owner: str
+    kpis: tuple[KpiStanding, ...]
+    gate: GateAssessment
+    decisions: tuple[DecidedGate, ...]
+    reasons: tuple[Reason, ...]
+    story: tuple[Milestone, ...]
+    receipts: tuple[tuple[str, str, str], ...]
+    """(interaction id, when, status) of the latest answers, for those who may list them."""
+    may_decide: bool
+    refused: RefusedForm = field(default_factory=RefusedForm)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KpiPage:
+    """Where a KPI's figure comes from: formula, baseline, batches, entries."""
+
+    use_case: UseCase
+    standing: KpiStanding
+    batches: tuple[Batch, ...]
+    formula: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerPage:
+    """The ledger's head and one page of its entries, newest first."""
+
+    head: Head
+    entries: tuple[Entry, ...]
+    kind: str
+    stream: str
+    older: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryPage:
+    """One entry with its body and the proof that it is in the log."""
+
+    proof: InclusionProof
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One thing that a search found."""
+
+    kind: str
+    title: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindPage:
+    """What a search found, of every kind that its reader may see."""
+
+    query: str
+    found: tuple[Found, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """One thing that waits for somebody; `rail` says where it belongs."""
+
+    rail: str
+    title: str
+    address: str
+    since: str
+    urgent: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomePage:
+    """A desk: what waits, what runs, what was asked, what was decided."""
+
+    waiting: tuple[Waiting, ...]
+    jobs: tuple[Job, ...]
+    answers: tuple[Explained, ...]
+    changed: tuple[Entry, ...]
+    use_cases: tuple[UseCase, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskPage:
+    """The question form, and what it refused."""
+
+    askable: tuple[Askable, ...]
+    refused: RefusedForm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerPage:
+    """One answer by sentence, what it stands on, and what people said of it."""
+
+    found: Explained
+    is_held: bool
+    corrections: tuple[Correction, ...]
+    refused: RefusedForm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptPage:
+    """One receipt."""
+
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsPage:
+    """The routes to models, and the form that adds one."""
+
+    routes: tuple[ModelRoute, ...]
+    refused: RefusedForm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuePage:
+    """The queue of reviews."""
+
+    reviews: tuple[ReviewSummary, ...]
+    status: str
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewPage:
+    """One review beside its evidence."""
+
+    review: Review
+    names: Mapping[str, str]
+    refused: RefusedForm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnowledgePage:
+    """Sources with their health, findings and quarantine."""
+
+    sources: tuple[Source, ...]
+    findings: tuple[Finding, ...]
+    quarantined: tuple[Quarantined, ...]
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentsPage:
+    """Documents that a reader may open."""
+
+    documents: tuple[Document, ...]
+    query: DocumentQuery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentPage:
+    """One document with its passages."""
+
+    view: DocumentView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptionPage:
+    """Weekly use of one use case."""
+
+    use_cases: tuple[UseCase, ...]
+    chosen: str
+    report: UsageReport | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutRow:
+    """A use case's newest phase and its health."""
+
+    use_case: UseCase
+    phase: Phase
+    health: tuple[Measured, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutPage:
+    """Whom the phases serve."""
+
+    rows: tuple[RolloutRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeoplePage:
+    """Courses, own credentials, squads."""
+
+    courses: tuple[CourseSummary, ...]
+    credentials: tuple[Credential, ...]
+    squads: tuple[Squad, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoursePage:
+    """A course with its quiz, and how the last attempt went."""
+
+    course: Course
+    result: QuizResult | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsPage:
+    """Who one is; a new key is shown once."""
+
+    me: Person
+    people: tuple[Person, ...]
+    new_key: str

@@ -1,0 +1,170 @@
+"""Step 1 in the console: the portfolio, intake, a use case's story, a KPI's provenance, and its gate."""
+
+from pilothouse.doors.console import charts
+from pilothouse.doors.console.contexts import KpiPage, Milestone, PortfolioPage, ProposalPage, UseCasePage
+from pilothouse.doors.console.desk import Answered, Desk, GoTo, Page, Picture, Places, RefusedForm
+from pilothouse.doors.console.stories import story_of
+from pilothouse.kernel.codec import convert
+from pilothouse.kernel.decision import Condition
+from pilothouse.kernel.errors import Conflict, Invalid
+from pilothouse.kernel.explorer import EntryQuery
+from pilothouse.kernel.operation import NoFields
+from pilothouse.steps.gateway.contracts import AnswersQuery
+from pilothouse.steps.portfolio.contracts import (
+    GateRequest,
+    KpiRef,
+    KpiStanding,
+    PortfolioQuery,
+    Proposal,
+    UseCase,
+    UseCaseRef,
+)
+
+places = Places()
+SEVERAL = ("data_classes", "geographies", "units", "sources")
+FORMULA = {
+    "mean": "mean of the samples now, minus mean of the frozen baseline; 95 % interval by Welch's t with"
+            " Satterthwaite's degrees of freedom",
+    "proportion": "share now, minus share of the frozen baseline; 95 % interval by Newcombe's hybrid score",
+}
+
+
+@places.get("/portfolio")
+async def portfolio(desk: Desk) -> Answered:
+    """Show every use case as a matrix and as a table."""
+    found = await desk.platform.portfolio.list_use_cases(desk.call, PortfolioQuery(
+        stage=desk.query.get("stage", ""), owner=desk.query.get("owner", "")))
+    points = await desk.platform.portfolio.matrix(desk.call, NoFields())
+    placed = [p for p in points if p.spend_eur_month is not None]
+    says = "; ".join(f"{p.title}: EUR {p.spend_eur_month:,.0f} a month, complexity {p.complexity}" for p in placed)
+    return Page(template="portfolio.html", title="Portfolio", rail="portfolio", demo=any(u.demo for u in found),
+                context=PortfolioPage(use_cases=found, points=points, matrix_says=says, owners=await desk.names()))
+
+
+@places.get("/portfolio/matrix.svg")
+async def matrix_picture(desk: Desk) -> Answered:
+    """Draw value against complexity."""
+    points = await desk.platform.portfolio.matrix(desk.call, NoFields())
+    rows = [{"title": p.title, "complexity": p.complexity, "spend": p.spend_eur_month, "quick_win": p.quick_win}
+            for p in points if p.spend_eur_month is not None]
+    return Picture(spec=charts.matrix(rows), dark=desk.dark)
+
+
+@places.get("/portfolio/new")
+async def intake(desk: Desk) -> Answered:
+    """Ask for a use case in one sitting."""
+    return await _intake(desk, ProposalPage(units=await desk.units()))
+
+
+async def _intake(desk: Desk, page: ProposalPage) -> Page:
+    status = 200 if not page.refused.message else 422
+    return Page(template="intake.html", title="Propose a use case", rail="portfolio", context=page, status=status)
+
+
+@places.post("/portfolio/new")
+async def propose(desk: Desk) -> Answered:
+    """Show what triage says, or propose when asked to; a refusal keeps what was typed."""
+    typed = {**desk.form, **{name: desk.lists.get(name, ()) for name in SEVERAL}}
+    units = await desk.units()
+    try:
+        proposal = _proposal(desk)
+        if desk.form.get("go") != "propose":
+            triage = await desk.platform.portfolio.triage(desk.call, proposal)
+            return await _intake(desk, ProposalPage(triage=triage, units=units, refused=RefusedForm(typed=typed)))
+        u = await desk.platform.portfolio.propose(desk.call, proposal)
+    except (Invalid, Conflict) as refused:
+        return await _intake(desk, ProposalPage(units=units, refused=RefusedForm(
+            message=refused.message, field=str(refused.facts.get("field", "")).removeprefix("$."), typed=typed)))
+    return GoTo(address=f"/use-cases/{u.slug}", says=f"`{u.title}` is in the portfolio as an idea.")
+
+
+def _proposal(desk: Desk) -> Proposal:
+    names = Proposal.__slots__
+    raw = {name: desk.form[name].strip() for name in names if desk.form.get(name, "").strip()}
+    split = {name: [v.strip() for part in desk.lists.get(name, ()) for v in part.split(",") if v.strip()]
+             for name in SEVERAL}
+    return convert({**raw, **split}, Proposal, from_text=True)
+
+
+@places.get("/use-cases/{use_case}")
+async def use_case(desk: Desk) -> Answered:
+    """Tell a use case's story from idea to today."""
+    return await _use_case(desk, RefusedForm())
+
+
+async def _use_case(desk: Desk, refused: RefusedForm) -> Page:
+    step, ref = desk.platform.portfolio, UseCaseRef(use_case=desk.path["use_case"])
+    u = await step.use_case(desk.call, ref)
+    may_decide = desk.call.may("use_case:decide", on=u.id) and desk.call.principal.id not in (u.owner, u.proposed_by)
+    return Page(template="use_case.html", title=u.title, rail="portfolio", demo=u.demo,
+                status=422 if refused.message else 200, context=UseCasePage(
+                    use_case=u, owner=(await desk.names()).get(u.owner, u.owner), kpis=await step.kpis(desk.call, ref),
+                    gate=await step.assess_gate(desk.call, ref), decisions=await step.decisions(desk.call, ref),
+                    reasons=await step.ten_reasons(desk.call, ref), story=await _story(desk, u),
+                    receipts=await _receipts(desk, u), may_decide=may_decide and not u.trial, refused=refused))
+
+
+async def _story(desk: Desk, u: UseCase) -> tuple[Milestone, ...]:
+    if not desk.call.may("ledger:read", on="*"):
+        return ()
+    entries = await desk.platform.ledger.entries(desk.call, EntryQuery(stream=f"use_case/{u.id}", limit=500))
+    return story_of(entries)
+
+
+async def _receipts(desk: Desk, u: UseCase) -> tuple[tuple[str, str, str], ...]:
+    if not desk.call.may("gateway:list", on=u.id):
+        return ()
+    found = await desk.platform.gateway.list_answers(desk.call, AnswersQuery(use_case=u.slug, limit=12))
+    return tuple((str(a.interaction_id), a.asked_at, a.status) for a in found)
+
+
+@places.get("/use-cases/{use_case}/kpis/{kpi}")
+async def kpi(desk: Desk) -> Answered:
+    """Show where a KPI's figure comes from."""
+    u, standing = await _kpi(desk)
+    ref = KpiRef(use_case=u.id, kpi=standing.kpi.slug)
+    return Page(template="kpi.html", title=standing.kpi.title, rail="portfolio", demo=u.demo, context=KpiPage(
+        use_case=u, standing=standing, formula=FORMULA[standing.kpi.shape],
+        batches=await desk.platform.portfolio.batches(desk.call, ref)))
+
+
+async def _kpi(desk: Desk) -> tuple[UseCase, KpiStanding]:
+    ref = UseCaseRef(use_case=desk.path["use_case"])
+    u = await desk.platform.portfolio.use_case(desk.call, ref)
+    for standing in await desk.platform.portfolio.kpis(desk.call, ref):
+        if standing.kpi.slug == desk.path["kpi"]:
+            return u, standing
+    raise Invalid("this use case has no such KPI", field="kpi")
+
+
+@places.get("/use-cases/{use_case}/kpis/{kpi}/change.svg")
+async def kpi_picture(desk: Desk) -> Answered:
+    """Draw a KPI against its baseline and its bar."""
+    _, s = await _kpi(desk)
+    b, e, k = s.result.baseline, s.result.estimate, s.kpi
+    if b is None or e is None:
+        raise Invalid("there is nothing to draw yet: a baseline and samples are needed", field="kpi")
+    bar = b.mean - k.least_change if k.better == "lower" else b.mean + k.least_change
+    return Picture(dark=desk.dark, spec=charts.kpi_change(
+        unit=k.unit, baseline=b.mean, baseline_from=b.frozen_at[:10], current=b.mean + e.value, low=e.low, high=e.high,
+        bar=bar))
+
+
+@places.post("/use-cases/{use_case}/gate")
+async def decide(desk: Desk) -> Answered:
+    """Record a person's decision at the gate; a refusal keeps the reason that was typed."""
+    u = await desk.platform.portfolio.use_case(desk.call, UseCaseRef(use_case=desk.path["use_case"]))
+    try:
+        decided = await desk.platform.portfolio.decide_gate(desk.call, _gate_request(desk, u))
+    except (Invalid, Conflict) as refused:
+        return await _use_case(desk, RefusedForm(message=refused.message, typed=desk.form,
+                                                 field=str(refused.facts.get("field", ""))))
+    return GoTo(address=f"/use-cases/{u.slug}",
+                says=f"Decided: {decided.verdict}. `{u.title}` is now {decided.now}; entry {decided.seq} holds it.")
+
+
+def _gate_request(desk: Desk, u: UseCase) -> GateRequest:
+    text, due = desk.form.get("condition", "").strip(), desk.form.get("due", "").strip()
+    conditions = (Condition(text=text, due=due),) if text else ()
+    return convert({"use_case_id": u.id, "verdict": desk.form.get("verdict", ""), "reason": desk.form.get("reason", ""),
+                    "conditions": [{"text": c.text, "due": c.due} for c in conditions]}, GateRequest)

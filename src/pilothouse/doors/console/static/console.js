@@ -1,0 +1,32 @@
+// Keyboard: Ctrl-K finds; j and k walk a list, Enter opens, x marks. Everything also works without this file.
+(() => {
+  const typing = (e) => e.target.closest("input, textarea, select, [contenteditable]");
+  const rows = () => [...document.querySelectorAll("[data-list] tbody tr, ol[data-list] > li")];
+  let at = -1;
+  const go = (to) => {
+    const all = rows();
+    if (!all.length) return;
+    at = Math.max(0, Math.min(all.length - 1, to));
+    all.forEach((row, i) => row.classList.toggle("at", i === at));
+    const link = all[at].querySelector("a");
+    (link || all[at]).focus();
+    all[at].scrollIntoView({ block: "nearest" });
+  };
+  document.addEventListener("keydown", (e) => {
+    if ((e.ctrlKey || e.metaKey) && e.key === "k") {
+      e.preventDefault();
+      document.getElementById("find")?.focus();
+    } else if (!typing(e) && !e.ctrlKey && !e.metaKey && !e.altKey) {
+      if (e.key === "j") go(at + 1);
+      if (e.key === "k") go(at - 1);
+      if (e.key === "x" && at >= 0) rows()[at].querySelector("input[type=checkbox]")?.click();
+    }
+  });
+  // Copied AI text takes its label along.
+  document.addEventListener("copy", (e) => {
+    const from = document.getSelection()?.anchorNode?.parentElement?.closest("[data-ai-assisted]");
+    if (!from) return;
+    e.clipboardData.setData("text/plain", `${document.getSelection()}\n\n[${from.dataset.aiAssisted}]`);
+    e.preventDefault();
+  });
+})();
