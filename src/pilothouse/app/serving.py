@@ -1,0 +1,123 @@
+"""The server process: one ASGI application over one platform, its background work, and an orderly end."""
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+
+import uvicorn
+
+from pilothouse.app import logs, metrics
+from pilothouse.app.demo import loading as demo
+from pilothouse.app.settings import Settings, check_bind
+from pilothouse.app.wire import Assembled, assemble
+from pilothouse.app.workspace import Ownership, Workspace
+from pilothouse.doors.console.app import Console
+from pilothouse.doors.console.drawing import Drawing
+from pilothouse.doors.http.app import HttpApp
+from pilothouse.doors.http.chat_completions import ChatCompletions
+from pilothouse.doors.http.identity import Identity
+from pilothouse.doors.http.models_and_embeddings import ModelsAndEmbeddings
+from pilothouse.doors.http.wire import endpoint
+from pilothouse.doors.mcp.http import McpEndpoint
+
+_log = logging.getLogger("pilothouse.server")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """The HTTP application and what must be closed with it."""
+
+    app: HttpApp
+    mcp: McpEndpoint
+    drawing: Drawing
+
+
+def doors_of(a: Assembled, workspace: Workspace, ownership: Ownership) -> Doors:
+    """Put all doors of a server in front of a platform."""
+    settings = workspace.settings
+    identity = Identity(a.platform.directory, a.access, a.clock, local=(ownership.token, workspace.operator()))
+    drawing = Drawing()
+    chat, other = ChatCompletions(a.platform), ModelsAndEmbeddings(a.platform)
+    mcp = McpEndpoint(a.platform, identity, version=version("pilothouse"))
+    console = Console(platform=a.platform, identity=identity, drawing=drawing, secure=_secure(settings),
+                      sign_ins=lambda: demo.sign_ins(workspace))
+    app = HttpApp(
+        a.platform, identity, version=version("pilothouse"), ready=lambda: "", metrics=lambda: metrics.text(a),
+        more=console.routes(), hot={
+            ("POST", "/v1/chat/completions"): endpoint(identity, "gateway.answer", chat.handle),
+            ("GET", "/v1/models"): endpoint(identity, "gateway.askable", other.models),
+            ("POST", "/v1/embeddings"): endpoint(identity, "gateway.embed", other.embeddings),
+            **{(verb, "/mcp"): mcp for verb in ("GET", "POST", "DELETE")}})
+    return Doors(app=app, mcp=mcp, drawing=drawing)
+
+
+def _secure(settings: Settings) -> bool:
+    return settings.behind_proxy or bool(settings.tls_certificate)
+
+
+async def serve(workspace: Workspace, *, announce: str = "") -> None:
+    """Serve until told to stop; raises WorkspaceOwned if another process has the workspace."""
+    settings = workspace.settings
+    check_bind(settings)
+    workspace.require()
+    logs.start()
+    ownership = workspace.own()
+    try:
+        await _serve_owned(workspace, ownership, announce)
+    finally:
+        ownership.close()
+
+
+async def _serve_owned(workspace: Workspace, ownership: Ownership, announce: str) -> None:
+    assembled = await assemble(workspace)
+    doors = doors_of(assembled, workspace, ownership)
+    if workspace.demo:
+        await demo.begin(assembled, workspace)
+    server = uvicorn.Server(_config(workspace.settings, doors))
+    working = asyncio.create_task(assembled.work(demo.handlers(assembled, workspace)), name="background work")
+    try:
+        await _run(server, ownership, workspace.settings, announce)
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        doors.drawing.close()
+        await doors.mcp.close()
+        await assembled.close()
+
+
+def _config(settings: Settings, doors: Doors) -> uvicorn.Config:
+    tls: Mapping[str, str] = {}
+    if settings.tls_certificate:
+        tls = {"ssl_certfile": settings.tls_certificate, "ssl_keyfile": settings.tls_key}
+    return uvicorn.Config(
+        doors.app, host=settings.host, port=settings.port, loop="uvloop", http="httptools", ws="none", lifespan="off",
+        access_log=False, log_config=None, server_header=False, proxy_headers=settings.behind_proxy,
+        timeout_graceful_shutdown=20, timeout_keep_alive=65, **tls)  # type: ignore[arg-type]
+
+
+async def _run(server: uvicorn.Server, ownership: Ownership, settings: Settings, announce: str) -> None:
+    """Run the server, and say where it answers once it does."""
+    serving = asyncio.create_task(server.serve(), name="http server")
+    while not server.started and not serving.done():  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    if server.started:
+        port = server.servers[0].sockets[0].getsockname()[1]
+        scheme = "https" if settings.tls_certificate else "http"
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        address = f"{scheme}://{host}:{port}"
+        ownership.announce(address)
+        sys.stdout.write(f"{announce}\nPilothouse answers at {address}\n" if announce else
+                         f"Pilothouse answers at {address}\n")
+        sys.stdout.flush()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+
+
+def bound(settings: Settings, *, host: str, port: int | None, behind_proxy: bool) -> Settings:
+    """Return settings with what the command line said."""
+    return replace(settings, host=host or settings.host, port=settings.port if port is None else port,
+                   behind_proxy=behind_proxy or settings.behind_proxy)

@@ -1,0 +1,94 @@
+"""Verification from the files alone: every leaf hashed again and held against every signed checkpoint, no server."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from pilothouse.backends.checkpoints import CheckpointLog, signature_holds, verify_chain
+from pilothouse.kernel.checkpoint import Checkpoint, parse_checkpoint, parse_note, parse_verifier_key, verify_note
+from pilothouse.kernel.errors import Missing
+from pilothouse.kernel.ledger import Tampered, entry
+from pilothouse.kernel.merkle import Frontier, leaf_hash
+
+BATCH = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What a verification found whole."""
+
+    entries: int
+    root: str
+    checkpoints: int
+    signed_entries: int
+    """How many of the entries the latest checkpoint covers."""
+
+
+def verify(directory: Path, *, against: Path | None = None,
+           progress: Callable[[int], None] = lambda done: None) -> Verified:
+    """Compute the whole ledger of a workspace, a backup or an export again.
+
+    Raises Tampered naming the first bad entry (`facts["seq"]`) or checkpoint. `against` is a checkpoint that was kept
+    elsewhere; without one, whoever holds the signing key could have rewritten everything.
+    """
+    key_file = next((p for p in (directory / "signing.pub", directory / "keys" / "signing.pub") if p.exists()), None)
+    if key_file is None:
+        raise Missing(f"{directory} holds no signing.pub; name a workspace, a backup or an export", home=str(directory))
+    vkey = parse_verifier_key(key_file.read_text(encoding="utf8").strip())
+    chain = verify_chain(CheckpointLog(directory / "checkpoints").notes(), vkey)
+    wanted = {c.size: c for c in chain}
+    if against is not None:
+        note = parse_note(against.read_bytes())
+        verify_note(note, vkey, signature_holds)
+        kept = parse_checkpoint(note.text)
+        _same(wanted.setdefault(kept.size, kept), kept.root)
+    frontier = _walk(directory / "pilothouse.db", wanted, progress)
+    return Verified(entries=frontier.size, root=frontier.root().hex(), checkpoints=len(chain),
+                    signed_entries=chain[-1].size if chain else 0)
+
+
+def _walk(database: Path, wanted: dict[int, Checkpoint], progress: Callable[[int], None]) -> Frontier:
+    """Hash every leaf in order and compare the root wherever a checkpoint was signed, and at the end."""
+    frontier = Frontier()
+    last = max(wanted, default=0)
+    with closing(_open(database)) as db:
+        for seq, leaf in _leaves(db):
+            _check_entry(seq, leaf, frontier.size)
+            frontier = frontier.append(leaf_hash(leaf))
+            if (signed := wanted.get(frontier.size)) is not None:
+                _same(signed, frontier.root())
+            if frontier.size % BATCH == 0:
+                progress(frontier.size)
+        size, root = db.execute("select size, root from ledger_head where id = 1").fetchone()
+    if frontier.size < last:
+        raise Tampered(f"the ledger was cut: a checkpoint was signed over {last} entries, and {frontier.size} are left",
+                       seq=frontier.size)
+    if (size, bytes(root)) != (frontier.size, frontier.root()):
+        raise Tampered("the ledger's head does not match its entries", seq=frontier.size)
+    return frontier
+
+
+def _leaves(db: sqlite3.Connection) -> Iterator[tuple[int, bytes]]:
+    for seq, leaf in db.execute("select seq, leaf from ledger order by seq"):
+        yield int(seq), bytes(leaf)
+
+
+def _check_entry(seq: int, leaf: bytes, expected: int) -> None:
+    if seq != expected:
+        raise Tampered(f"entry {expected} is missing", seq=expected)
+    if entry(leaf).seq != seq:
+        raise Tampered(f"entry {seq} says it is another one", seq=seq)
+
+
+def _same(signed: Checkpoint, root: bytes) -> None:
+    if signed.root != root:
+        raise Tampered(f"the first {signed.size} entries are not those that were signed: an entry before {signed.size} "
+                       "was changed", seq=signed.size - 1)
+
+
+def _open(database: Path) -> sqlite3.Connection:
+    if not database.exists():
+        raise Missing(f"{database} is not there; name a workspace, a backup or an export", file=database.name)
+    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
