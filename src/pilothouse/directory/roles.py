@@ -19,9 +19,9 @@ _LEAD = frozenset({"gateway:list", "gateway:read_all", "oversight:read", "ledger
 PERMITS: Mapping[str, frozenset[str]] = {
     "employee": _EMPLOYEE,
     "owner": _EMPLOYEE | _LEAD | {
-        "use_case:define", "use_case:measure", "use_case:freeze", "use_case:assess", "use_case:decide",
-        "knowledge:define", "knowledge:ingest", "knowledge:resolve", "people:assign", "rollout:propose",
-        "rollout:advance", "rollout:halt"},
+        "use_case:define", "use_case:measure", "use_case:freeze", "use_case:assess", "knowledge:define",
+        "knowledge:ingest", "knowledge:resolve", "people:assign", "rollout:propose", "rollout:advance",
+        "rollout:halt"},
     "reviewer": _EMPLOYEE | _LEAD | {"oversight:review", "oversight:unmask"},
     "engineer": _EMPLOYEE | _LEAD | {
         "gateway:configure", "gateway:embed", "knowledge:define", "knowledge:ingest", "knowledge:resolve",

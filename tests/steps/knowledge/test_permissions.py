@@ -9,11 +9,12 @@ from pilothouse.steps.knowledge.contracts import (
     AccessRule,
     DocumentQuery,
     DocumentRef,
+    IngestRequest,
     NewSource,
     PassageId,
 )
 from pilothouse.steps.knowledge.logic import permitting
-from pilothouse.testing.knowledge import Library, reader_named
+from pilothouse.testing.knowledge import Library, MemoryIndex, reader_named
 
 EVERYONE = AccessRule(readers=("everyone",))
 BOARD = AccessRule(path="board", readers=("group:board",), label="restricted")
@@ -145,3 +146,23 @@ def test_defining_a_source_again_with_other_rules_holds_at_the_next_query(librar
     library.ingest()
     library.define(EVERYONE)
     assert library.paths("branches", BOB) == {"board/paper.md"}
+
+
+def test_what_one_person_may_read_is_not_remembered_for_another_of_the_same_unit(library: Library) -> None:
+    library.write("a.md", "# A\n\nThe vault code is kept by the branch manager.")
+    library.define(AccessRule(readers=("person:pia",)))
+    library.ingest()
+    assert library.paths("vault code", reader_named("pia")) == {"a.md"}
+    assert library.ask("vault code", reader_named("pit")).readable == 0
+
+
+def test_an_index_that_lags_behind_serves_no_old_version(library: Library) -> None:
+    library.write("a.md", "# A\n\nThe vault opens at nine.")
+    library.define(EVERYONE)
+    library.ingest()
+    elsewhere = library.opened(lexical=MemoryIndex(), dense=MemoryIndex())
+    library.write("a.md", "# A\n\nThe vault opens at ten.")
+    library.run(elsewhere.ingest(library.ada, IngestRequest(path=str(library.folder), source="docs")))
+    assert library.ask("vault").passages == ()
+    library.run(library.knowledge.start())
+    assert [p.text for p in library.ask("vault").passages] == ["The vault opens at ten."]

@@ -1,5 +1,9 @@
 """Retrieval: both indexes fused, repeats once, exact under any filter, and recorded by ids alone."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from pilothouse.kernel.errors import Denied, Invalid
@@ -9,8 +13,9 @@ from pilothouse.steps.knowledge.drivers.exact_vectors import ExactVectors
 from pilothouse.steps.knowledge.drivers.tantivy_index import TantivyIndex
 from pilothouse.steps.knowledge.logic import permitting, ranking
 from pilothouse.steps.knowledge.plugs import KnowledgeFacts
+from pilothouse.steps.knowledge.ports import Indexed, PassageIndex, Vectors
 from pilothouse.steps.portfolio.contracts import Standing, UseCaseId
-from pilothouse.testing.knowledge import DIMENSIONS, Library, reader_named
+from pilothouse.testing.knowledge import DIMENSIONS, BagEmbedder, Library, reader_named
 
 EVERYONE = AccessRule(readers=("everyone",))
 
@@ -152,3 +157,43 @@ def test_facts_for_gates_say_what_is_in_how_fresh_and_how_clean(library: Library
     library.ingest()
     assert facts("2026-03-02", "docs")["Documents clean"] == (
         "exposed", "1 copy or outdated version and 0 files in quarantine")
+
+
+@pytest.mark.parametrize("kind", ["lexical", "dense"])
+def test_a_real_index_forgets_what_was_removed_and_where_a_row_was_before(tmp_path: Path, kind: str) -> None:
+    index: PassageIndex = TantivyIndex(tmp_path) if kind == "lexical" else ExactVectors(tmp_path, 2)
+    vectors = np.asarray([[1, 0], [1, 0]], np.float32)
+
+    def passage(row: int, access: int) -> Indexed:
+        return Indexed(row=row, access=access, source=1, title="Vault", heading="", body="The vault opens at nine.")
+
+    def rows(*access: int) -> list[int]:
+        return [s.row for s in index.search("vault", vectors[0], access=frozenset(access), sources=None, limit=9)]
+
+    index.add([passage(1, 1), passage(2, 1)], vectors)
+    index.flush("1")
+    if new := index.retag([passage(1, 2)]):
+        index.add(new, vectors[:1])
+    index.flush("2")
+    assert (rows(1), rows(2), rows(1, 2)) == ([2], [1], [1, 2])
+    index.remove([2])
+    index.flush("3")
+    assert (rows(1), rows(1, 2)) == ([], [1])
+
+
+def test_moving_documents_to_another_access_set_embeds_nothing_again(library: Library) -> None:
+    class Counting(BagEmbedder):
+        embedded = 0
+
+        def embed(self, texts: Sequence[str]) -> Vectors:
+            Counting.embedded += len(texts)
+            return super().embed(texts)
+
+    library.knowledge = library.opened(embedder=Counting())
+    library.write("x/a.md", "# Vault\n\nThe vault opens at nine.")
+    library.define()
+    library.ingest()
+    held = Counting.embedded
+    library.allow(EVERYONE, AccessRule(path="x", readers=("group:board",)))
+    assert Counting.embedded == held == 1
+    assert library.paths("vault", reader_named("bob")) == set()

@@ -15,7 +15,5 @@ MIGRATIONS = (
         "create index interaction_use_case on interaction (use_case_id, asked_at)",
         "create index interaction_open on interaction (status, asked_at)",
         "create table model_route (name text primary key, route text not null)",
-        "create table gateway_epoch (id integer primary key, epoch integer not null)",
-        "insert into gateway_epoch values (1, 0)",
     )),
 )

@@ -119,7 +119,6 @@ def save_route(tx: Transaction, route: ModelRoute) -> bool:
         return False
     tx.run("delete from model_route where name = ?", route.name)
     tx.run("insert into model_route values (?,?)", route.name, text)
-    tx.run("update gateway_epoch set epoch = epoch + 1 where id = 1")
     return True
 
 
@@ -127,10 +126,6 @@ def routes(reader: Reader) -> Mapping[str, ModelRoute]:
     rows = reader.rows("select route from model_route order by name")
     found = [msgspec.json.decode(str(r["route"]), type=ModelRoute) for r in rows]
     return {r.name: r for r in found}
-
-
-def epoch(reader: Reader) -> int:
-    return int(reader.rows("select epoch from gateway_epoch where id = 1")[0]["epoch"] or 0)
 
 
 def refusal(row: Row, policy: str) -> AnswerRefused:

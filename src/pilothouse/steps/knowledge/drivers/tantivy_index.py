@@ -42,7 +42,7 @@ class TantivyIndex:
     def add(self, passages: Sequence[Indexed], vectors: Vectors | None) -> None:
         writer = self._writing()
         for p in passages:
-            writer.delete_documents_by_term("row", p.row)
+            self._delete(writer, p.row)
             writer.add_document(self._tantivy.Document.from_dict(
                 {"row": p.row, "access": p.access, "source": p.source, "title": p.title, "heading": p.heading,
                  "body": p.body}, self._schema))
@@ -53,7 +53,11 @@ class TantivyIndex:
 
     def remove(self, rows: Iterable[int]) -> None:
         for row in rows:
-            self._writing().delete_documents_by_term("row", row)
+            self._delete(self._writing(), row)
+
+    def _delete(self, writer: Any, row: int) -> None:
+        # by query: a delete by term takes any number for a signed one, and so finds nothing in an unsigned field
+        writer.delete_documents_by_query(self._tantivy.Query.term_query(self._schema, "row", row))
 
     def flush(self, mark: str) -> None:
         """Commit, then note the mark: after a crash in between, the same rows are replayed, which changes nothing."""
