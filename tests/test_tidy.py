@@ -68,7 +68,8 @@ def operations() -> Iterator[tuple[Path, ast.AsyncFunctionDef]]:
                 yield path, node
 
 
-@pytest.mark.parametrize(("path", "node"), [pytest.param(p, n, id=f"{p.parent.name}.{n.name}") for p, n in operations()])
+@pytest.mark.parametrize(("path", "node"), [
+    pytest.param(p, n, id=f"{p.parent.name}.{n.name}") for p, n in operations()])
 def test_an_operation_authorizes_first(path: Path, node: ast.AsyncFunctionDef) -> None:
     first = next(s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant)))
     assert ast.unparse(first).startswith("call.authorize("), f"{path}:{node.lineno}"
@@ -78,9 +79,9 @@ def test_every_permission_that_is_asked_for_is_held_by_some_role() -> None:
     asked = set()
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("authorize", "may"):
-                if node.args and isinstance(node.args[0], ast.Constant):
-                    asked.add(str(node.args[0].value))
+            asks = isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("authorize", "may")
+            if asks and node.args and isinstance(node.args[0], ast.Constant):
+                asked.add(str(node.args[0].value))
     held = set().union(*PERMITS.values())
     assert asked - held - {"oversight:open_review"} == set()
 

@@ -66,7 +66,7 @@ def test_a_session_lasts_until_it_ends_or_expires(directory: Directory) -> None:
     asyncio.run(story())
 
 
-def test_too_many_failed_sign_ins_lock_the_account_for_a_while_even_for_the_right_password(directory: Directory) -> None:
+def test_too_many_failures_lock_an_account_for_a_while_even_for_the_right_password(directory: Directory) -> None:
     async def story() -> None:
         await add(directory)
         for _ in range(FAILURES_PER_ACCOUNT):

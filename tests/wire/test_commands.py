@@ -122,7 +122,8 @@ def test_a_killed_server_keeps_every_answer_it_gave(tmp_path: Path) -> None:
 
 
 def _ask_until_gone(address: str, key: str, received: list[str]) -> None:
-    body = json.dumps({"model": "trial", "messages": [{"role": "user", "content": "What is our leave policy?"}]}).encode()
+    asked = {"role": "user", "content": "What is our leave policy?"}
+    body = json.dumps({"model": "trial", "messages": [asked]}).encode()
     for _ in range(2000):
         try:
             sent = urllib.request.Request(address + "/v1/chat/completions", data=body, headers={

@@ -46,7 +46,7 @@ async def ingest(workspace: Workspace, paths: tuple[str, ...], *, source: str, r
         request = IngestRequest(path=str(Path(path).absolute()), source=source, readers=readers)
         _print_report(await _ingest(workspace, request))
     if not readers:
-        click.echo(f"only you may read a new source; to widen: pilothouse ingest PATH --source {source} "
+        click.echo("only you may read a new source; to widen: pilothouse ingest PATH "
                    "--readers everyone")
 
 

@@ -30,6 +30,8 @@ class Settings:
     tls_certificate: str = ""
     """PILOTHOUSE_TLS_CERTIFICATE and PILOTHOUSE_TLS_KEY: PEM files, for TLS without a proxy."""
     tls_key: str = ""
+    documents: tuple[Path, ...] = ()
+    """PILOTHOUSE_DOCUMENTS: folders, parted by colons, that sources may be read from; anywhere if unset."""
 
 
 def from_environment(env: Mapping[str, str] | None = None, *, home: str = "") -> Settings:
@@ -41,7 +43,8 @@ def from_environment(env: Mapping[str, str] | None = None, *, home: str = "") ->
         home=directory, keys=Path(keys).expanduser().absolute() if keys else directory / "keys",
         host=env.get("PILOTHOUSE_HOST") or "127.0.0.1", port=_port(env.get("PILOTHOUSE_PORT") or str(PORT_DEFAULT)),
         database=env.get("PILOTHOUSE_DATABASE", ""), behind_proxy=env.get("PILOTHOUSE_BEHIND_PROXY", "") == "1",
-        tls_certificate=env.get("PILOTHOUSE_TLS_CERTIFICATE", ""), tls_key=env.get("PILOTHOUSE_TLS_KEY", ""))
+        tls_certificate=env.get("PILOTHOUSE_TLS_CERTIFICATE", ""), tls_key=env.get("PILOTHOUSE_TLS_KEY", ""),
+        documents=tuple(Path(p) for p in env.get("PILOTHOUSE_DOCUMENTS", "").split(os.pathsep) if p))
 
 
 def _port(text: str) -> int:

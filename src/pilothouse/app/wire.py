@@ -37,6 +37,7 @@ from pilothouse.steps.gateway.api import Gateway
 from pilothouse.steps.gateway.drivers.extractive import ExtractiveModel
 from pilothouse.steps.gateway.drivers.opening import OpenModels
 from pilothouse.steps.gateway.plugs import GatewayFacts
+from pilothouse.steps.knowledge import jobs as knowledge_jobs
 from pilothouse.steps.knowledge import migrations as knowledge_tables
 from pilothouse.steps.knowledge.api import Knowledge
 from pilothouse.steps.knowledge.drivers.disk_lake import DiskLake
@@ -45,6 +46,7 @@ from pilothouse.steps.knowledge.drivers.files import FolderReader
 from pilothouse.steps.knowledge.drivers.parsing import FileParser
 from pilothouse.steps.knowledge.drivers.sketching import MinHashSketcher
 from pilothouse.steps.knowledge.drivers.tantivy_index import TantivyIndex
+from pilothouse.steps.knowledge.plugs import KnowledgeFacts
 from pilothouse.steps.knowledge.ports import Embedder
 from pilothouse.steps.oversight import jobs as oversight_jobs
 from pilothouse.steps.oversight import migrations as oversight_tables
@@ -102,7 +104,8 @@ class Assembled:
 
     async def work(self, handlers: Mapping[str, Handler]) -> None:
         """Run jobs, subscriptions and the health watch until cancelled."""
-        runner = JobRunner(self.jobs, handlers, lambda job: self.system_call(demo=_is_demo(job)))
+        everything = {**knowledge_jobs.handlers(self.platform.knowledge), **handlers}
+        runner = JobRunner(self.jobs, everything, lambda job: self.system_call(demo=_is_demo(job)))
         await asyncio.gather(runner.run_forever(), self.subscriptions.run_forever(),
                              every(HEALTH_EVERY_S, lambda: self.platform.rollout.watch(self.system_call())))
 
@@ -153,7 +156,8 @@ async def assemble(workspace: Workspace) -> Assembled:
     directory = Directory(database=database, mint=mint)
     portfolio = Portfolio(database=database, mint=mint)
     knowledge = Knowledge(
-        database=database, mint=mint, parser=FileParser(), reader=FolderReader(), embedder=embedder,
+        database=database, mint=mint, parser=FileParser(), embedder=embedder, jobs=jobs,
+        reader=FolderReader(roots=workspace.settings.documents, forbidden=(workspace.home, workspace.keys)),
         lake=DiskLake(workspace.lake, seal=lambda content, aad: keys.seal(ORGANISATION, content, aad),
                       unseal=lambda sealed, aad: keys.unseal(ORGANISATION, sealed, aad)),
         sketcher=MinHashSketcher(), lexical=TantivyIndex(workspace.indexes / "lexical"),
@@ -167,7 +171,7 @@ async def assemble(workspace: Workspace) -> Assembled:
     adoption = Adoption(database=database, directory=directory, portfolio=portfolio, gateway=gateway)
     rollout = Rollout(database=database, mint=mint, portfolio=portfolio, gateway=gateway)
     names = DirectoryNames(directory)
-    _plug(portfolio, gateway, people, oversight, rollout, names)
+    _plug(portfolio, knowledge, gateway, people, oversight, rollout, names)
     checkpointer = Checkpointer(database, checkpoints, keys)
     access = RoleRulings()
     explorer = LedgerExplorer(database=database, verifier_key=str(keys.vkey),
@@ -190,13 +194,13 @@ async def assemble(workspace: Workspace) -> Assembled:
     return assembled
 
 
-def _plug(portfolio: Portfolio, gateway: Gateway, people: People, oversight: Oversight, rollout: Rollout,
-          names: DirectoryNames) -> None:
+def _plug(portfolio: Portfolio, knowledge: Knowledge, gateway: Gateway, people: People, oversight: Oversight,
+          rollout: Rollout, names: DirectoryNames) -> None:
     gateway.licence.plug(CredentialLicence(people))
     gateway.guardrail.plug(PolicyGuardrail(oversight, names=names, key=secrets.token_bytes(32)))
     gateway.release_policy.plug(PhasedPolicy(rollout))
-    for facts in (GatewayFacts(gateway), PeopleFacts(people), OversightFacts(oversight), WorkflowFacts(),
-                  AdoptionFacts(gateway), RolloutFacts(rollout)):
+    for facts in (KnowledgeFacts(knowledge), GatewayFacts(gateway), PeopleFacts(people), OversightFacts(oversight),
+                  WorkflowFacts(), AdoptionFacts(gateway), RolloutFacts(rollout)):
         portfolio.gate_facts.plug(facts)
 
 

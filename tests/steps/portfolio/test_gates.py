@@ -72,7 +72,8 @@ class Desk:
         return u
 
     async def decide(self, u: UseCase, verdict: Verdict, who: Call = SPONSOR, **more: Any) -> Any:
-        return await self.portfolio.decide_gate(who, GateRequest(use_case_id=u.id, verdict=verdict, reason="seen", **more))
+        asked = GateRequest(use_case_id=u.id, verdict=verdict, reason="seen", **more)
+        return await self.portfolio.decide_gate(who, asked)
 
     async def piloting(self, **more: Any) -> UseCase:
         u = await self.frozen(**more)
@@ -209,8 +210,8 @@ def test_intake_stops_the_prohibited_defers_the_exposed_and_shows_the_duplicate(
 
 
 @pytest.mark.parametrize(("purpose", "data", "audience", "tier"), [
-    ("hiring", (), "employees", "high"), ("", ("health",), "employees", "high"), ("", ("personal",), "employees", "limited"),
-    ("", (), "employees", "minimal")])
+    ("hiring", (), "employees", "high"), ("", ("health",), "employees", "high"),
+    ("", ("personal",), "employees", "limited"), ("", (), "employees", "minimal")])
 def test_the_risk_tier_follows_from_purpose_data_and_audience(desk: Desk, purpose: str, data: tuple[str, ...],
                                                              audience: Any, tier: str) -> None:
     asked = replace(IDEA, purpose=purpose, data_classes=data, audience=audience)

@@ -32,6 +32,8 @@ from pilothouse.steps.workflows.contracts import NewRating
 Tree = Mapping[str, Any]
 QUESTIONS_A_WEEK = 13
 """Over all use cases, so that the whole history stays under 3,000 operations and a minute."""
+SYNC_WEEKS = 3
+"""How often the sources are looked at; nothing changed costs nothing."""
 RATED_SHARE = 0.45
 UNREVIEWED_WEEKS = 2
 """The newest held answers stay in the queue, for the visitor."""
@@ -88,8 +90,9 @@ def week(org: Tree, number: int, *, hours: float = 0.0) -> datetime:
 
 
 def _sources(org: Tree) -> Iterator[Step]:
-    for n, source in enumerate(org["sources"]):
-        yield Step(week(org, 0, hours=-8 + n / 10), f"take in {source['slug']}", _ingest(org, source))
+    for number in range(0, org["simulation"]["weeks"], SYNC_WEEKS):
+        for n, source in enumerate(org["sources"]):
+            yield Step(week(org, number, hours=-8 + n / 10), f"take in {source['slug']}", _ingest(org, source))
 
 
 def _ingest(org: Tree, source: Tree) -> Callable[[Scene], Awaitable[object]]:

@@ -202,6 +202,15 @@ def by_rows(reader: Reader, rows: Sequence[int]) -> Mapping[int, Row]:
     return {int(r["row_number"] or 0): r for r in found}
 
 
+def replaced(reader: Reader, document_ids: Sequence[str]) -> Mapping[str, Row]:
+    """Return, for those of these documents that a newer one replaced, the newer one's readers."""
+    marks = ", ".join("?" * len(document_ids))
+    found = reader.rows("select f.other_id, a.readers from finding f join document d on d.id = f.document_id"
+                        " join access_set a on a.number = d.access where f.kind = 'outdated version'"
+                        f" and d.is_current = 1 and f.other_id in ({marks})", *document_ids) if document_ids else ()
+    return {str(r["other_id"]): r for r in found}
+
+
 def by_ids(reader: Reader, ids: Sequence[str]) -> Sequence[Row]:
     """Return passages by id, whatever version they belong to."""
     marks = ", ".join("?" * len(ids))

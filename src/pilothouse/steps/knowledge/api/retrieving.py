@@ -86,9 +86,16 @@ class Retrieving:
 
 
 def opened(reader: Reader, principal: Principal, hits: Sequence[Scored], limit: int) -> tuple[Passage, ...]:
-    """Return the hits that are still served and may still be read in this snapshot, near copies once."""
+    """Return the hits that are still served and may still be read in this snapshot, near copies once.
+
+    A document that a newer one replaced is left out where the asker may read the newer one: an answer from the old rule
+    would be wrong, and an asker who sees only the old one had better see that than nothing.
+    """
     scores = {h.row: h.score for h in hits[:2 * limit + 8]}
     rows = {n: r for n, r in store.by_rows(reader, list(scores)).items() if readable(r, principal)}
+    newer = store.replaced(reader, list({str(r["document_id"]) for r in rows.values()}))
+    rows = {n: r for n, r in rows.items()
+            if str(r["document_id"]) not in newer or not readable(newer[str(r["document_id"])], principal)}
     texts = {n: text for n in scores if n in rows and (text := reader.text(str(rows[n]["content"])))}
     return tuple(store.passage(rows[n], texts[n], scores[n]) for n in ranking.distinct(texts, limit))
 

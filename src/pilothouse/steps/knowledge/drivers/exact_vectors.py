@@ -5,7 +5,6 @@ import os
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,36 +15,54 @@ GONE = 0
 """The access number of a removed row: no access set has it."""
 SPARSE_SHARE = 0.3
 """Below this permitted share the permitted rows are gathered first; above it the whole matrix is one product."""
+ROOM_MIN = 1024
+FORMAT = 1
+Numbers = npt.NDArray[np.int64]
 
 
 class ExactVectors:
-    """Rows of float32 unit vectors in one growing file, with row, access and source numbers beside them.
+    """Rows of float32 unit vectors in one mapped file, with row, access and source numbers beside them.
 
-    A flush writes vectors, then numbers, then the mark that says how many rows of both count; a crash in between
-    leaves rows that do not count, and they are written again.
+    Rows keep their place in the file; the operating system writes back only what changed. A flush syncs the vectors
+    and then replaces `state`: mark and numbers in one file. After a crash the state before counts, whose places may
+    already hold newer vectors: only of rows changed since its mark, which the caller replays.
     """
 
     def __init__(self, directory: Path, dimensions: int) -> None:
         self._directory, self._dimensions = directory, dimensions
+        self._vector_file, self._state_file = directory / "vectors.f32", directory / "state"
         self._lock = threading.Lock()
         self._load()
 
     def _load(self) -> None:
+        """Read what was flushed; an index that cannot be read is an empty one, for it can be filled again."""
         self._directory.mkdir(parents=True, exist_ok=True)
-        self._mark_file = self._directory / "mark.json"
-        held = json.loads(self._mark_file.read_text()) if self._mark_file.exists() else {}
-        self._mark, count = str(held.get("mark", "")), int(held.get("count", 0))
-        self._vectors: npt.NDArray[np.float32] = self._read("vectors.f32", np.float32, count, self._dimensions)
-        numbers = self._read("numbers.i64", np.int64, count, 3)
-        self._numbers: npt.NDArray[np.int64] = numbers
-        self._count = count
-        self._place = {int(row): i for i, row in enumerate(numbers[:, 0])}
+        self._mark, self._numbers = self._stated()
+        self._count = len(self._numbers)
+        self._vectors: Vectors = np.zeros((0, self._dimensions), np.float32)
+        if self._count:
+            self._map(self._count)
+        self._place = {int(row): at for at, (row, access, _) in enumerate(self._numbers) if access != GONE}
+        self._free = [int(at) for at in np.flatnonzero(self._numbers[:, 1] == GONE)]
+        self._gone: list[int] = []
 
-    def _read(self, name: str, kind: "type[np.float32] | type[np.int64]", count: int, width: int) -> "npt.NDArray[Any]":
-        path = self._directory / name
-        if not count or not path.exists():
-            return np.zeros((0, width), kind)
-        return np.fromfile(path, kind, count * width).reshape(count, width)
+    def _stated(self) -> tuple[str, Numbers]:
+        try:
+            head, _, body = self._state_file.read_bytes().partition(b"\n")
+            said = json.loads(head)
+            numbers = np.frombuffer(body, np.int64).reshape(said["count"], 3).copy()
+            if (said["format"], said["dimensions"]) == (FORMAT, self._dimensions) and self._room() >= len(numbers):
+                return str(said["mark"]), numbers
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            pass
+        return "", np.zeros((0, 3), np.int64)
+
+    def _room(self) -> int:
+        """Return how many vectors the file has room for."""
+        return self._vector_file.stat().st_size // (4 * self._dimensions) if self._vector_file.exists() else 0
+
+    def _map(self, room: int) -> None:
+        self._vectors = np.memmap(self._vector_file, np.float32, "r+", shape=(room, self._dimensions))
 
     @property
     def mark(self) -> str:
@@ -55,75 +72,87 @@ class ExactVectors:
         if vectors is None or len(vectors) != len(passages):
             raise ValueError("the dense index takes one vector a passage")
         with self._lock:
-            self._grow(self._count + sum(p.row not in self._place for p in passages))
+            self._grow(self._count + len(passages))
             for p, vector in zip(passages, vectors, strict=True):
-                at = self._place.setdefault(p.row, self._count)
-                self._count = max(self._count, at + 1)
+                at = self._place_of(p.row)
                 self._vectors[at] = vector
                 self._numbers[at] = (p.row, p.access, p.source)
 
-    def retag(self, passages: Sequence[Indexed]) -> Sequence[Indexed]:
-        with self._lock:
-            held = {p.row: at for p in passages
-                    if (at := self._place.get(p.row)) is not None and self._numbers[at, 1] != GONE}
-            for p in passages:
-                if p.row in held:
-                    self._numbers[held[p.row]] = (p.row, p.access, p.source)
-        return [p for p in passages if p.row not in held]
+    def _place_of(self, row: int) -> int:
+        """Return the place of a row: its own, one that a removed row left before the last flush, or a new one."""
+        if row not in self._place:
+            self._place[row] = self._free.pop() if self._free else self._count
+            self._count = max(self._count, self._place[row] + 1)
+        return self._place[row]
 
     def _grow(self, needed: int) -> None:
-        """Make room by half as much again, so that appending stays cheap."""
+        """Make room by half as much again; zeros are written, not skipped, so that a full disk is an error here."""
         if needed <= len(self._vectors):
             return
-        room = max(needed, len(self._vectors) * 3 // 2, 1024)
-        vectors, numbers = np.zeros((room, self._dimensions), np.float32), np.zeros((room, 3), np.int64)
-        vectors[:self._count], numbers[:self._count] = self._vectors[:self._count], self._numbers[:self._count]
-        self._vectors, self._numbers = vectors, numbers
+        room = max(needed, len(self._vectors) * 3 // 2, ROOM_MIN)
+        with open(self._vector_file, "ab") as file:
+            file.truncate(self._count * self._dimensions * 4)
+            for at in range(self._count, room, ROOM_MIN):
+                file.write(bytes(min(ROOM_MIN, room - at) * self._dimensions * 4))
+        numbers = np.zeros((room, 3), np.int64)
+        numbers[:self._count] = self._numbers[:self._count]
+        self._map(room)
+        self._numbers = numbers
+
+    def retag(self, passages: Sequence[Indexed]) -> Sequence[Indexed]:
+        with self._lock:
+            for p in passages:
+                if (at := self._place.get(p.row)) is not None:
+                    self._numbers[at] = (p.row, p.access, p.source)
+            return [p for p in passages if p.row not in self._place]
 
     def remove(self, rows: Iterable[int]) -> None:
         with self._lock:
             for row in rows:
-                if (at := self._place.get(row)) is not None:
+                if (at := self._place.pop(row, None)) is not None:
                     self._numbers[at, 1] = GONE
-                    self._vectors[at] = 0
+                    self._vectors[at] = 0  # the vector of an erased text says something of it
+                    self._gone.append(at)
 
     def flush(self, mark: str) -> None:
         with self._lock:
-            for name, array in (("vectors.f32", self._vectors), ("numbers.i64", self._numbers)):
-                _replace(self._directory / name, np.ascontiguousarray(array[:self._count]).data.cast("B"))
-            _replace(self._mark_file, json.dumps({"mark": mark, "count": self._count}).encode())
-            self._mark = mark
+            if isinstance(self._vectors, np.memmap):
+                self._vectors.flush()
+            said = {"format": FORMAT, "dimensions": self._dimensions, "mark": mark, "count": self._count}
+            _replace(self._state_file, json.dumps(said).encode() + b"\n" + self._numbers[:self._count].tobytes())
+            self._mark, self._free, self._gone = mark, self._free + self._gone, []
 
     def search(self, text: str, vector: Vectors | None, *, access: frozenset[int], sources: frozenset[int] | None,
                limit: int) -> Sequence[Scored]:
         """Return the permitted rows nearest to the vector by cosine; ties by row."""
-        if vector is None or not access or sources == frozenset() or not self._count:
+        with self._lock:  # the three belong together; scanning needs no lock, for places do not move
+            numbers, vectors = self._numbers[:self._count], self._vectors[:self._count]
+        if vector is None or not access or sources == frozenset() or not len(numbers):
             return ()
-        numbers, vectors, count = self._numbers, self._vectors, self._count
-        permitted = _among(numbers[:count, 1], access - {GONE})
+        permitted = _among(numbers[:, 1], access - {GONE})
         if sources is not None:
-            permitted &= _among(numbers[:count, 2], sources)
-        rows = np.flatnonzero(permitted)
-        if not len(rows):
-            return ()
+            permitted &= _among(numbers[:, 2], sources)
+        places = np.flatnonzero(permitted)
         query = np.asarray(vector, np.float32).reshape(-1)
-        scores = vectors[rows] @ query if len(rows) < SPARSE_SHARE * count else (vectors[:count] @ query)[rows]
-        return _best(numbers[rows, 0], scores, limit)
+        few = len(places) < SPARSE_SHARE * len(numbers)
+        scores = vectors[places] @ query if few else (vectors @ query)[places]
+        return _best(numbers[places, 0], np.asarray(scores), limit)
 
     def purge(self) -> None:
         with self._lock:
-            for path in self._directory.iterdir():
-                path.unlink()
+            for path in (self._state_file, *self._directory.iterdir()):
+                path.unlink(missing_ok=True)
             self._load()
 
 
-def _among(values: npt.NDArray[np.int64], wanted: frozenset[int]) -> npt.NDArray[np.bool_]:
-    table = np.zeros(max(int(values.max(initial=0)), max(wanted, default=0)) + 1, np.bool_)
-    table[list(wanted)] = True
-    return table[values]
+def _among(values: Numbers, wanted: frozenset[int]) -> npt.NDArray[np.bool_]:
+    table = np.zeros(int(values.max(initial=0)) + 1, np.bool_)
+    table[[w for w in wanted if w < len(table)]] = True
+    found: npt.NDArray[np.bool_] = table[values]
+    return found
 
 
-def _best(rows: npt.NDArray[np.int64], scores: npt.NDArray[np.float32], limit: int) -> Sequence[Scored]:
+def _best(rows: Numbers, scores: npt.NDArray[np.float32], limit: int) -> Sequence[Scored]:
     if len(scores) > limit:
         line = np.partition(scores, len(scores) - limit)[len(scores) - limit]
         keep = np.flatnonzero(scores >= line)  # all ties at the line stay in, so that rows decide between them
@@ -132,7 +161,7 @@ def _best(rows: npt.NDArray[np.int64], scores: npt.NDArray[np.float32], limit: i
     return [Scored(row=int(rows[i]), score=float(scores[i])) for i in order]
 
 
-def _replace(path: Path, content: "bytes | memoryview") -> None:
+def _replace(path: Path, content: bytes) -> None:
     new = path.with_name(path.name + ".new")
     with open(new, "wb") as file:
         file.write(content)

