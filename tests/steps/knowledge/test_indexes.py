@@ -72,11 +72,12 @@ OPEN_SHELF.flush("1")
 def test_endings_are_stemmed_and_titles_and_headings_are_searched(tmp_path: Path) -> None:
     shelf = SHELVES["tantivy"](tmp_path)
     index = filled(shelf, passage(1, "Approvals are needed", title="x"), passage(2, "nothing", title="Travel expenses"),
-                   passage(3, "nothing", heading="Hotels > Breakfast", title="x"))
-    assert rows(ask(index, shelf, "approved?")) == []  # the Snowball stemmer parts `approval` from `approve`
-    assert rows(ask(index, shelf, "approval")) == [1]
+                   passage(3, "nothing", heading="Hotels > Breakfast", title="x"),
+                   passage(4, "Café Zürich", title="x"))
+    assert rows(ask(index, shelf, "approved?")) == [1]
     assert rows(ask(index, shelf, "TRAVELLING expense")) == [2]
     assert rows(ask(index, shelf, "breakfasts")) == [3]
+    assert rows(ask(index, shelf, "cafe zurich")) == [4]
 
 
 @both
@@ -111,13 +112,12 @@ def test_a_removed_vector_is_not_left_in_the_file(tmp_path: Path) -> None:
 def test_room_of_removed_rows_is_used_again(tmp_path: Path) -> None:
     shelf = SHELVES["exact"](tmp_path)
     index = filled(shelf, *(passage(n, f"branch {n}") for n in range(1, 2001)))
-    size = (tmp_path / "dense" / "vectors.f32").stat().st_size
     for start in range(2001, 12001, 2000):
         index.remove(range(start - 2000, start))
         index.flush(f"{start} removed")
         suite.add(index, shelf, *(passage(n, f"branch {n}") for n in range(start, start + 2000)))
         index.flush(f"{start} added")
-    assert (tmp_path / "dense" / "vectors.f32").stat().st_size == size
+    assert (tmp_path / "dense" / "vectors.f32").stat().st_size == 2000 * DIMENSIONS * 4
     assert len(ask(shelf.open(), shelf, "branch", limit=5000)) == 2000
 
 

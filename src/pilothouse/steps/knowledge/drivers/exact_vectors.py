@@ -16,6 +16,7 @@ GONE = 0
 SPARSE_SHARE = 0.3
 """Below this permitted share the permitted rows are gathered first; above it the whole matrix is one product."""
 ROOM_MIN = 1024
+ZEROS = 1 << 20
 FORMAT = 1
 Numbers = npt.NDArray[np.int64]
 
@@ -41,9 +42,10 @@ class ExactVectors:
         self._count = len(self._numbers)
         self._vectors: Vectors = np.zeros((0, self._dimensions), np.float32)
         if self._count:
+            os.truncate(self._vector_file, self._count * self._dimensions * 4)  # what a crash left behind it
             self._map(self._count)
-        self._place = {int(row): at for at, (row, access, _) in enumerate(self._numbers) if access != GONE}
-        self._free = [int(at) for at in np.flatnonzero(self._numbers[:, 1] == GONE)]
+        self._place = {row: at for at, (row, access, _) in enumerate(self._numbers.tolist()) if access != GONE}
+        self._free: list[int] = np.flatnonzero(self._numbers[:, 1] == GONE).tolist()
         self._gone: list[int] = []
 
     def _stated(self) -> tuple[str, Numbers]:
@@ -72,7 +74,8 @@ class ExactVectors:
         if vectors is None or len(vectors) != len(passages):
             raise ValueError("the dense index takes one vector a passage")
         with self._lock:
-            self._grow(self._count + len(passages))
+            new = sum(p.row not in self._place for p in passages)
+            self._grow(self._count + max(0, new - len(self._free)))
             for p, vector in zip(passages, vectors, strict=True):
                 at = self._place_of(p.row)
                 self._vectors[at] = vector
@@ -91,9 +94,9 @@ class ExactVectors:
             return
         room = max(needed, len(self._vectors) * 3 // 2, ROOM_MIN)
         with open(self._vector_file, "ab") as file:
-            file.truncate(self._count * self._dimensions * 4)
-            for at in range(self._count, room, ROOM_MIN):
-                file.write(bytes(min(ROOM_MIN, room - at) * self._dimensions * 4))
+            missing = room * self._dimensions * 4 - file.tell()
+            for start in range(0, missing, ZEROS):
+                file.write(bytes(min(ZEROS, missing - start)))
         numbers = np.zeros((room, 3), np.int64)
         numbers[:self._count] = self._numbers[:self._count]
         self._map(room)

@@ -1,17 +1,22 @@
 """The lexical index: BM25 with English stemming by tantivy, filtered by access set and source inside the query."""
 
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pilothouse.steps.knowledge.ports import Indexed, Scored, Vectors
-from pilothouse.text.tokens import words
 
 BOOSTS = {"title": 1.5, "heading": 1.2, "body": 1.0}
 WRITER_BYTES = 32_000_000
+ANALYZER = "english-1"
+"""Words, lower-cased, without accents, stemmed. A new chain needs a new name: an index of another starts anew."""
+WORD_LENGTH_MAX = 40
 TERMS_MAX = 256
-"""Words of a query that are searched for; nobody asks more, and each costs time."""
+"""Distinct words of a query that are searched for; nobody asks more, and each costs time."""
+TIES_MAX = 4_096
+"""Depth to which rows that tie at the limit are looked for, so that row numbers decide and not the files' layout."""
 
 
 class TantivyIndex:
@@ -23,17 +28,23 @@ class TantivyIndex:
         self._open()
 
     def _open(self) -> None:
+        """Open the files; an index that cannot be read, or was written by another schema, starts anew."""
         import tantivy
 
-        schema = tantivy.SchemaBuilder()
-        for name in ("row", "access", "source"):
-            schema.add_unsigned_field(name, stored=name == "row", indexed=True, fast=True)
-        for name in BOOSTS:
-            schema.add_text_field(name, tokenizer_name="en_stem", index_option="freq")
-        self._tantivy, self._schema = tantivy, schema.build()
-        self._directory.mkdir(parents=True, exist_ok=True)
-        self._index = tantivy.Index(self._schema, path=str(self._directory), reuse=True)
+        self._tantivy, self._schema, self._analyzer = tantivy, _schema(), _analyzer()
         self._mark_file = self._directory / "mark"
+        self._directory.mkdir(parents=True, exist_ok=True)
+        try:
+            self._index = self._opened()
+        except (ValueError, OSError):  # the caller sees an empty mark, and fills it again
+            shutil.rmtree(self._directory)
+            self._directory.mkdir()
+            self._index = self._opened()
+
+    def _opened(self) -> Any:
+        index = self._tantivy.Index(self._schema, path=str(self._directory), reuse=True)
+        index.register_tokenizer(ANALYZER, self._analyzer)
+        return index
 
     @property
     def mark(self) -> str:
@@ -73,17 +84,30 @@ class TantivyIndex:
     def search(self, text: str, vector: Vectors | None, *, access: frozenset[int], sources: frozenset[int] | None,
                limit: int) -> Sequence[Scored]:
         """Return the best rows by BM25; any text is a query, since only its words are."""
-        terms = [w.replace("'", " ") for w in words(text)[:TERMS_MAX]]
-        if not terms or not access or sources == frozenset():
+        if not (asked := self._any_of(text)) or not access or sources == frozenset():
             return ()
-        asked = self._index.parse_query(" ".join(terms), list(BOOSTS), field_boosts=BOOSTS)
         query = self._tantivy.Query.boolean_query([
-            (self._tantivy.Occur.Must, asked), *self._must("access", access),
-            *(self._must("source", sources) if sources is not None else ())])
-        searcher = self._index.searcher()
-        hits = searcher.search(query, limit, count=False).hits
+            *asked, *self._must("access", access), *(self._must("source", sources) if sources is not None else ())])
+        return self._ranked(self._index.searcher(), query, limit)
+
+    def _ranked(self, searcher: Any, query: Any, limit: int) -> Sequence[Scored]:
+        depth = limit + 1
+        while True:
+            hits = searcher.search(query, depth, count=False).hits
+            if len(hits) < depth or hits[-1][0] < hits[limit - 1][0] or depth > TIES_MAX:
+                break
+            depth *= 2
         found = [Scored(row=searcher.doc(address)["row"][0], score=score) for score, address in hits]
-        return sorted(found, key=lambda s: (-s.score, s.row))
+        return sorted(found, key=lambda s: (-s.score, s.row))[:limit]
+
+    def _any_of(self, text: str) -> list[tuple[Any, Any]]:
+        """Return a clause that holds for passages with any word of the text; empty when it has none."""
+        terms = Counter(self._analyzer.analyze(text)).most_common(TERMS_MAX)
+        query = self._tantivy.Query
+        found = [(self._tantivy.Occur.Should, query.boost_query(
+            query.term_query(self._schema, field, term, "freq"), boost * times))
+            for term, times in terms for field, boost in BOOSTS.items()]
+        return [(self._tantivy.Occur.Must, query.boolean_query(found))] if found else []
 
     def _must(self, name: str, values: frozenset[int]) -> list[tuple[Any, Any]]:
         one_of = self._tantivy.Query.term_set_query(self._schema, name, sorted(values))
@@ -98,3 +122,24 @@ class TantivyIndex:
         if self._writer is None:
             self._writer = self._index.writer(heap_size=WRITER_BYTES, num_threads=1)
         return self._writer
+
+
+def _schema() -> Any:
+    import tantivy
+
+    schema = tantivy.SchemaBuilder()
+    for name in ("row", "access", "source"):
+        schema.add_unsigned_field(name, stored=name == "row", indexed=True, fast=True)
+    for name in BOOSTS:
+        schema.add_text_field(name, tokenizer_name=ANALYZER, index_option="freq")
+    return schema.build()
+
+
+def _analyzer() -> Any:
+    from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
+
+    filters = (Filter.remove_long(WORD_LENGTH_MAX), Filter.lowercase(), Filter.ascii_fold(), Filter.stemmer("english"))
+    chain = TextAnalyzerBuilder(Tokenizer.simple())
+    for each in filters:
+        chain = chain.filter(each)
+    return chain.build()
