@@ -60,14 +60,19 @@ def demo(home: str, port: int | None) -> None:
 
     settings = from_environment(home=home)
     Workspace(settings).create(operator=loading.operator(), demo=True)
-    _serve(settings, host="", port=port, behind_proxy=False)
+    _serve(settings, host="", port=port, behind_proxy=False, announce=loading.announcement)
 
 
-def _serve(settings: Settings, *, host: str, port: int | None, behind_proxy: bool) -> None:
+def _nothing(workspace: Workspace) -> str:
+    return ""
+
+
+def _serve(settings: Settings, *, host: str, port: int | None, behind_proxy: bool,
+           announce: Callable[[Workspace], str] = _nothing) -> None:
     from pilothouse.app import serving
 
     workspace = Workspace(serving.bound(settings, host=host, port=port, behind_proxy=behind_proxy))
-    asyncio.run(serving.serve(workspace))
+    asyncio.run(serving.serve(workspace, announce=announce))
 
 
 @cli.command()

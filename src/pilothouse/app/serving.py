@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
@@ -59,7 +59,7 @@ def _secure(settings: Settings) -> bool:
     return settings.behind_proxy or bool(settings.tls_certificate)
 
 
-async def serve(workspace: Workspace, *, announce: str = "") -> None:
+async def serve(workspace: Workspace, *, announce: Callable[[Workspace], str]) -> None:
     """Serve until told to stop; raises WorkspaceOwned if another process has the workspace."""
     settings = workspace.settings
     check_bind(settings)
@@ -72,7 +72,7 @@ async def serve(workspace: Workspace, *, announce: str = "") -> None:
         ownership.close()
 
 
-async def _serve_owned(workspace: Workspace, ownership: Ownership, announce: str) -> None:
+async def _serve_owned(workspace: Workspace, ownership: Ownership, announce: Callable[[Workspace], str]) -> None:
     assembled = await assemble(workspace)
     doors = doors_of(assembled, workspace, ownership)
     if workspace.demo:
@@ -80,7 +80,7 @@ async def _serve_owned(workspace: Workspace, ownership: Ownership, announce: str
     server = uvicorn.Server(_config(workspace.settings, doors))
     working = asyncio.create_task(assembled.work(demo.handlers(assembled, workspace)), name="background work")
     try:
-        await _run(server, ownership, workspace.settings, announce)
+        await _run(server, ownership, workspace.settings, announce(workspace))
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
@@ -110,8 +110,7 @@ async def _run(server: uvicorn.Server, ownership: Ownership, settings: Settings,
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         address = f"{scheme}://{host}:{port}"
         ownership.announce(address)
-        sys.stdout.write(f"{announce}\nPilothouse answers at {address}\n" if announce else
-                         f"Pilothouse answers at {address}\n")
+        sys.stdout.write(f"Pilothouse answers at {address}\n{announce}")
         sys.stdout.flush()
     with contextlib.suppress(asyncio.CancelledError):
         await serving

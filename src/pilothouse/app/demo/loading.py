@@ -53,6 +53,14 @@ def sign_ins(workspace: Workspace) -> tuple[tuple[str, str], ...]:
     return tuple((role, str(people[role])) for role in ROLE_NAMES)
 
 
+def announcement(workspace: Workspace) -> str:
+    """Return one sign-in per role, with the password they share, for whoever started the demo."""
+    lines = workspace.demo_keys.read_text(encoding="utf8").splitlines() if workspace.demo_keys.exists() else []
+    password = next((line.partition("=")[2] for line in lines if line.startswith("PILOTHOUSE_DEMO_PASSWORD=")), "")
+    people = "".join(f"  {role:14} {person}\n" for role, person in sign_ins(workspace))
+    return f"sign in with the password {password} as\n{people}API keys: {workspace.demo_keys}\n" if people else ""
+
+
 async def begin(a: Assembled, workspace: Workspace) -> None:
     """Add the people, write the keys, and start the history; what is there already stays as it is."""
     if not workspace.demo_keys.exists():
