@@ -6,6 +6,7 @@ import re2
 
 _WORD = re2.compile(r"[\pL\pM\pN]+(?:['’][\pL]+)*")
 _ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)*")
+_LONE = re.compile("[\ud800-\udfff]")  # half characters, which the engine cannot encode
 STOPWORDS = frozenset("""a about above after again all also am an and any are as at be because been before being below
 between both but by can could did do does doing down during each few for from further had has have having he her here
 hers him his how i if in into is it its itself just may me might more most must my no nor not of off on once only or
@@ -19,7 +20,7 @@ def words(text: str) -> list[str]:
     low = text.lower()
     if low.isascii():  # most texts are, and the standard engine walks them several times faster
         return _ASCII_WORD.findall(low)
-    return [w.replace("’", "'") for w in _WORD.findall(low)]
+    return [w.replace("’", "'") for w in _WORD.findall(_LONE.sub(" ", low))]
 
 
 def stem(word: str) -> str:
@@ -27,9 +28,9 @@ def stem(word: str) -> str:
 
     A light rule set of our own, not Porter's: it never removes more than one ending after the plural.
     """
-    if len(word) <= 3 or not word.isalpha():
-        return word
-    base = word[:-2] if word.endswith("'s") else word
+    base = word.removesuffix("'s")
+    if len(base) <= 3 or not base.isalpha():
+        return base
     base = _singular(base)
     for ending, least in (("ational", 4), ("ization", 4), ("isation", 4), ("ement", 4), ("ation", 4), ("ing", 3),
                           ("ment", 4), ("ied", 3), ("ed", 3), ("al", 5), ("ly", 4)):
