@@ -23,8 +23,9 @@ def test_the_wheel_installed_into_an_empty_environment_serves_the_demo(tmp_path:
         done = subprocess.run([str(uv), *words], text=True, capture_output=True, check=False, timeout=300)
         assert done.returncode == 0, done.stderr
     env = {k: v for k, v in os.environ.items() if not k.startswith(("PILOTHOUSE_", "PYTHON"))}
-    server = subprocess.Popen([str(tmp_path / "env/bin/pilothouse"), "demo", "--home", str(tmp_path / "home"), "--port",
-                               "0"], cwd=tmp_path, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    words = ["demo", "--home", str(tmp_path / "home"), "--port", "0"]
+    server = subprocess.Popen([str(tmp_path / "env/bin/pilothouse"), *words], cwd=tmp_path, env=env, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         assert server.stdout is not None
         address = re.search(r"http://\S+", server.stdout.readline())

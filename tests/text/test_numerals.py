@@ -70,8 +70,11 @@ def test_figures_of_a_text_stay_known_when_text_is_added_in_another_paragraph(on
 @pytest.mark.parametrize("unit", ["a-", "1,", "1'", "12. ", "eur ", "$", "9", "a1-", "1.1."])
 def test_time_grows_with_the_text_and_not_with_its_square(unit: str) -> None:
     def seconds(repeats: int) -> float:
-        text = unit * repeats
-        begun = time.process_time()
-        facts(text)
-        return time.process_time() - begun
-    assert seconds(40_000) < 40 * max(seconds(4_000), 0.002), "linear is 10 times, quadratic 100"
+        text, best = unit * repeats, 9e9
+        for _ in range(3):  # the quickest of three: other programs only ever add to it
+            begun = time.process_time()
+            facts(text)
+            best = min(best, time.process_time() - begun)
+        return best
+
+    assert seconds(40_000) < 60 * max(seconds(4_000), 0.002), "linear is 10 times, quadratic 100"

@@ -138,11 +138,14 @@ def test_issued_ranges_of_ssn_hold(text: str) -> None:
                                   "call ", "Vogt's-", "\u0301", "a@"])
 def test_time_grows_with_the_text_and_not_with_its_square(unit: str) -> None:
     def seconds(repeats: int) -> float:
-        text = unit * repeats
-        begun = time.process_time()
-        find(text, NAMES)
-        return time.process_time() - begun
-    assert seconds(20_000) < 40 * max(seconds(2_000), 0.002), "linear is 10 times, quadratic 100"
+        text, best = unit * repeats, 9e9
+        for _ in range(3):  # the quickest of three: other programs only ever add to it
+            begun = time.process_time()
+            find(text, NAMES)
+            best = min(best, time.process_time() - begun)
+        return best
+
+    assert seconds(20_000) < 60 * max(seconds(2_000), 0.002), "linear is 10 times, quadratic 100"
 
 
 def test_a_clean_question_of_four_hundred_characters_costs_little() -> None:

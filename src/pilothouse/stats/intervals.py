@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from math import sqrt
-from statistics import NormalDist
 
 from pilothouse.kernel.errors import Invalid
+from pilothouse.stats.student import t_quantile, z_quantile
 from pilothouse.stats.summary import Summary
 
 CONFIDENCE = 0.95
@@ -25,11 +25,13 @@ class Estimate:
 def mean_interval(sample: Summary, *, confidence: float = CONFIDENCE) -> Estimate | None:
     """Estimate a mean by Student's t.
 
-    Shapes: one sample, n >= 2. Units: the sample's. None below two observations. A sample whose values are all equal
-    gives an interval of no width: it says only that nothing else was seen.
-    Source: Student, Biometrika 6 (1908). Skewed samples below about 30 are covered less often than promised.
+    Shapes: one sample, n >= 2. Units: the sample's. Errors: Invalid for a confidence outside (0, 1).
+    None below two observations, and when all are equal: with no spread there is no standard error to go by, and an
+    interval of no width would claim a certainty that two equal readings of a stuck instrument do not give.
+    Source: Student, Biometrika 6 (1908). Skewed samples below about 30 are covered less often than promised, and
+    observations that depend on each other (one person's, one day's) far less often at any size.
     """
-    if sample.variance is None:
+    if sample.variance is None or not sample.varies:
         return None
     half = t_quantile(confidence, sample.n - 1) * sqrt(sample.variance / sample.n)
     return Estimate(value=sample.centre, low=sample.centre - half, high=sample.centre + half, n=sample.n,
@@ -41,11 +43,14 @@ def difference(before: Summary, after: Summary, *, confidence: float = CONFIDENC
 
     Shapes: two independent samples, n >= 2 each; any n may differ.
     Units: both in the same unit; the estimate is in that unit, not in percent.
-    Errors: none; None, not an exception, when either side is too small to say.
+    Errors: Invalid for a confidence outside (0, 1). None, not an exception, when either side is too small to say, and
+    when neither varies: the statistic is then something divided by nothing, and no interval can be had from it. Where
+    only one side varies, the interval rests on the spread of that side alone. Counts of rare events that are 0
+    throughout belong in `proportion_difference`, which does give an interval.
     Source: B. L. Welch, Biometrika 34 (1947); F. E. Satterthwaite, Biometrics Bulletin 2 (1946). Heavy skew below
-    about 30 a side makes it too narrow; with no spread on either side the interval has no width.
+    about 30 a side makes it too narrow, and so do observations that depend on each other.
     """
-    if before.variance is None or after.variance is None:
+    if before.variance is None or after.variance is None or not (before.varies or after.varies):
         return None
     left, right = before.variance / before.n, after.variance / after.n
     value = after.centre - before.centre
@@ -55,10 +60,11 @@ def difference(before: Summary, after: Summary, *, confidence: float = CONFIDENC
 
 
 def satterthwaite(left: float, n_left: int, right: float, n_right: int) -> float:
-    """Return the effective degrees of freedom of a sum of two squared standard errors (each variance / n)."""
+    """Return the effective degrees of freedom of a sum of two squared standard errors (each variance / n, not both 0).
+
+    Shapes: n >= 2 each; the result lies between the smaller n - 1 and n_left + n_right - 2, and may be a fraction.
+    """
     scale = left + right
-    if scale == 0:
-        return float(n_left + n_right - 2)
     # shares of the sum, not raw squares: tiny variances would underflow to a division by zero
     a, b = left / scale, right / scale
     return 1 / (a * a / (n_left - 1) + b * b / (n_right - 1))
@@ -67,15 +73,17 @@ def satterthwaite(left: float, n_left: int, right: float, n_right: int) -> float
 def proportion(successes: int, n: int, *, confidence: float = CONFIDENCE) -> Estimate | None:
     """Estimate a share by Wilson's score interval.
 
-    Shapes: 0 <= successes <= n. Units: a fraction in [0, 1]. None when n is 0; raises Invalid for impossible counts.
-    Source: E. B. Wilson, JASA 22 (1927). Assumes independent trials: clustered ones need a wider interval.
+    Shapes: 0 <= successes <= n. Units: a fraction in [0, 1]. None when n is 0.
+    Errors: Invalid for impossible counts or a confidence outside (0, 1).
+    Source: E. B. Wilson, JASA 22 (1927). Assumes independent trials: clustered ones need a wider interval. For shares
+    very near 0 or 1 single values of the true share are covered less often than promised (down to about .84 at .95).
     """
     if not 0 <= successes <= n:
         raise Invalid(f"{successes} of {n} is no share; count successes among all trials", field="successes")
     if n == 0:
         return None
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    share, square = successes / n, z * z
+    share, z = successes / n, z_quantile(confidence)
+    square = z * z
     centre = (share + square / (2 * n)) / (1 + square / n)
     half = z / (1 + square / n) * sqrt(share * (1 - share) / n + square / (4 * n * n))
     low = 0.0 if successes == 0 else max(0.0, centre - half)
@@ -87,8 +95,11 @@ def proportion_difference(before: tuple[int, int], after: tuple[int, int], *, co
                           ) -> Estimate | None:
     """Estimate share(after) - share(before) by Newcombe's hybrid score interval; each side is (successes, n).
 
-    Units: a fraction in [-1, 1]. None when either side is empty.
-    Source: R. G. Newcombe, Statistics in Medicine 17 (1998), method 10. For independent samples, not for pairs.
+    Shapes: two independent samples of any size. Units: a fraction in [-1, 1]. None when either side is empty.
+    Errors: Invalid for impossible counts or a confidence outside (0, 1).
+    Source: R. G. Newcombe, Statistics in Medicine 17 (1998), method 10. For independent samples, not for pairs: the
+    same cases judged before and after have a narrower interval than this one. Approximate: coverage swings a little
+    about what is promised when a side has fewer than about 10.
     """
     one, two = proportion(*before, confidence=confidence), proportion(*after, confidence=confidence)
     if one is None or two is None:
@@ -98,10 +109,3 @@ def proportion_difference(before: tuple[int, int], after: tuple[int, int], *, co
     high = value + sqrt((two.high - two.value) ** 2 + (one.value - one.low) ** 2)
     return Estimate(value=value, low=max(-1.0, low), high=min(1.0, high), n=one.n + two.n, method="newcombe-hybrid",
                     confidence=confidence)
-
-
-def t_quantile(confidence: float, degrees: float) -> float:
-    """Return the two-sided quantile of Student's t: the half-width in standard errors at this confidence."""
-    from scipy.special import stdtrit  # late: the quantile is all that is needed of a large library
-
-    return float(stdtrit(degrees, 0.5 + confidence / 2))

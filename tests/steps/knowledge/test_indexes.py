@@ -55,9 +55,9 @@ def test_a_filtered_ranking_is_the_full_ranking_without_the_others(
 
 
 @settings(max_examples=300, deadline=None)
-@given(text=st.text(max_size=60) | st.lists(st.sampled_from(
+@given(text=st.text(st.characters(), max_size=60) | st.lists(st.sampled_from(
     ("AND", "OR", "NOT", "title:", "row:1", "access:[0 TO 9]", "+", "-", '"', "(", ")", "^3", "~", "*", "?", "\\", "/",
-     "IN [1 2]", "notice", "e\u0301t", "o'clock", "don’t")), max_size=8).map(" ".join))
+     "IN [1 2]", "notice", "e\u0301t", "o'clock", "don’t", "\ud83d", "x" * 200)), max_size=8).map(" ".join))
 def test_no_text_is_a_query_that_fails_or_reaches_beyond_the_filter(text: str) -> None:
     assert rows(OPEN_SHELF.search(text, None, access=frozenset({9}), sources=None, limit=5)) in ([], [3])
 
@@ -135,7 +135,8 @@ def test_a_torn_flush_shows_the_state_before_it(tmp_path: Path) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**32), permitted=st.frozensets(st.integers(1, 20)), limit=st.integers(1, 30))
-def test_dense_results_equal_brute_force_at_any_permitted_share(seed: int, permitted: frozenset[int], limit: int) -> None:
+def test_dense_results_equal_brute_force_at_any_permitted_share(seed: int, permitted: frozenset[int], limit: int
+                                                                ) -> None:
     draw = np.random.default_rng(seed)
     vectors = draw.standard_normal((500, 16)).astype(np.float32).round(1)
     access = draw.integers(1, 21, 500)

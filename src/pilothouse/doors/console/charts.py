@@ -6,6 +6,8 @@ from typing import Any
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 Spec = dict[str, Any]
+LABEL_PX = 110
+"""Room at the right for a label that starts at the last point."""
 
 
 def themed(spec: Spec, *, dark: bool) -> Spec:
@@ -24,7 +26,7 @@ def kpi_change(*, unit: str, baseline: float, baseline_from: str, current: float
     rows = [{"what": "now", "value": current, "low": baseline + low, "high": baseline + high}]
     lines = [{"at": baseline, "says": f"baseline, {baseline_from}"}, {"at": bar, "says": "bar"}]
     x = {"type": "quantitative", "title": unit, "scale": {"zero": False, "nice": True}}
-    return {"width": 520, "height": 90, "layer": [
+    return {"width": 460, "height": 90, "padding": {"left": 5, "top": 5, "bottom": 5, "right": LABEL_PX}, "layer": [
         {"data": {"values": lines}, "mark": {"type": "rule", "strokeDash": [5, 4], "color": PURPLE, "size": 1.5},
          "encoding": {"x": {"field": "at", **x}}},
         {"data": {"values": lines}, "mark": {"type": "text", "align": "left", "dx": 4, "dy": -34},
@@ -42,7 +44,8 @@ def matrix(points: Sequence[Mapping[str, Any]]) -> Spec:
          "scale": {"domainMin": 0}}
     colour = {"field": "quick_win", "type": "nominal", "legend": None,
               "scale": {"domain": [True, False], "range": [GREEN, BLUE]}}
-    return {"width": 640, "height": 300, "data": {"values": list(points)}, "layer": [
+    return {"width": 520, "height": 300, "padding": {"left": 5, "top": 12, "bottom": 5, "right": 2 * LABEL_PX},
+            "data": {"values": list(points)}, "layer": [
         {"mark": {"type": "point", "filled": True, "size": 120}, "encoding": {"x": x, "y": y, "color": colour}},
         {"mark": {"type": "text", "align": "left", "dx": 9}, "encoding": {"x": x, "y": y, "text": {"field": "title"}}}]}
 

@@ -12,4 +12,13 @@ MIGRATIONS = (
         " text_id text not null, proposed_at text not null, seq integer not null, primary key (seq))",
         "create index correction_use_case on correction (use_case_id)",
     )),
+    Migration(name="workflows/0002_tags_and_settlements", statements=(
+        "alter table rating add column tag text not null default ''",
+        "alter table correction add column status text not null default 'proposed'",
+        "alter table correction add column settled_by text not null default ''",
+        "alter table correction add column demo integer not null default 0",
+        "create index rating_person on rating (person, seq)",
+        "create index correction_person on correction (person, seq)",
+        "create index correction_interaction on correction (interaction_id, seq)",
+    )),
 )

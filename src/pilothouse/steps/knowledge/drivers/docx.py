@@ -1,12 +1,14 @@
 """DOCX into blocks, by python-docx; what a zip claims to hold is checked before anything is unpacked."""
 
 import io
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
 from pilothouse.steps.knowledge.contracts import Block, Parsed
-from pilothouse.steps.knowledge.drivers.declared import declared
+from pilothouse.steps.knowledge.drivers.declared import declared, named
 from pilothouse.steps.knowledge.drivers.markdown import table_row
 from pilothouse.steps.knowledge.errors import Unreadable
 
@@ -26,10 +28,10 @@ def parse(name: str, content: bytes) -> Parsed:
         blocks = tuple(_blocks(document))
         title = (document.core_properties.title or "").strip()
     except (KeyError, ValueError, etree.XMLSyntaxError, zipfile.BadZipFile, AttributeError, IndexError, OSError,
-            NotImplementedError, EOFError) as broken:
+            NotImplementedError, EOFError, zlib.error, struct.error) as broken:
         raise Unreadable(f"{name} is not a readable Word document; save it again as .docx", reason="malformed"
                          ) from broken
-    title = title or next((b.text for b in blocks if b.kind == "heading"), name.rpartition("/")[2])
+    title = title or next((b.text for b in blocks if b.kind == "heading"), named(name))
     return declared(Parsed(title=title, blocks=blocks, media_type=MEDIA_TYPE))
 
 
@@ -59,7 +61,7 @@ def _blocks(document: Any) -> Iterator[Block]:
         text = " ".join(part.text.split())
         style = (part.style.name or "") if part.style is not None else ""
         if text and (style.startswith("Heading") or style == "Title"):
-            yield Block(text=text, kind="heading", level=int(style[-1]) if style[-1].isdigit() else 1)
+            yield Block(text=text, kind="heading", level=int(style[-1]) if style[-1] in "123456789" else 1)
         elif text:
             yield Block(text=text, kind="item" if style.startswith("List") else "paragraph")
 

@@ -13,7 +13,7 @@ from pilothouse.steps.knowledge.ports import Indexed, Scored, Vectors
 
 GONE = 0
 """The access number of a removed row: no access set has it."""
-SPARSE_SHARE = 0.3
+SPARSE_SHARE = 0.2
 """Below this permitted share the permitted rows are gathered first; above it the whole matrix is one product."""
 ROOM_MIN = 1024
 ZEROS = 1 << 20

