@@ -15,7 +15,7 @@ BATCH = 64
 """Documents read and embedded at a time."""
 
 FLUSH_PASSAGES = 8_000
-"""Passages between two flushes: each one costs a write of the whole dense index."""
+"""Passages between two flushes: each one costs a few syncs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
