@@ -1,6 +1,7 @@
 """The command line beside a running server, and MCP over HTTP with the official client."""
 
 import asyncio
+import http.client
 import json
 import os
 import signal
@@ -130,5 +131,5 @@ def _ask_until_gone(address: str, key: str, received: list[str]) -> None:
                 "authorization": f"Bearer {key}"})
             with urllib.request.urlopen(sent, timeout=10) as answer:
                 received.append(json.loads(answer.read())["id"])
-        except (OSError, ValueError):
+        except (OSError, ValueError, http.client.HTTPException):
             return

@@ -169,9 +169,9 @@ async def assemble(workspace: Workspace) -> Assembled:
     oversight = Oversight(database=database, mint=mint, people=people, portfolio=portfolio, exchanges=exchanges)
     workflows = Workflows(database=database, portfolio=portfolio, gateway=gateway)
     adoption = Adoption(database=database, directory=directory, portfolio=portfolio, gateway=gateway)
-    rollout = Rollout(database=database, mint=mint, portfolio=portfolio, gateway=gateway)
+    rollout = Rollout(database=database, mint=mint, portfolio=portfolio, gateway=gateway, workflows=workflows)
     names = DirectoryNames(directory)
-    _plug(portfolio, knowledge, gateway, people, oversight, rollout, names)
+    _plug(directory, portfolio, knowledge, gateway, people, oversight, workflows, adoption, rollout, names)
     checkpointer = Checkpointer(database, checkpoints, keys)
     access = RoleRulings()
     explorer = LedgerExplorer(database=database, verifier_key=str(keys.vkey),
@@ -194,13 +194,15 @@ async def assemble(workspace: Workspace) -> Assembled:
     return assembled
 
 
-def _plug(portfolio: Portfolio, knowledge: Knowledge, gateway: Gateway, people: People, oversight: Oversight,
-          rollout: Rollout, names: DirectoryNames) -> None:
+def _plug(directory: Directory, portfolio: Portfolio, knowledge: Knowledge, gateway: Gateway, people: People,
+          oversight: Oversight, workflows: Workflows, adoption: Adoption, rollout: Rollout,
+          names: DirectoryNames) -> None:
     gateway.licence.plug(CredentialLicence(people))
     gateway.guardrail.plug(PolicyGuardrail(oversight, names=names, key=secrets.token_bytes(32)))
     gateway.release_policy.plug(PhasedPolicy(rollout))
     for facts in (KnowledgeFacts(knowledge), GatewayFacts(gateway), PeopleFacts(people), OversightFacts(oversight),
-                  WorkflowFacts(), AdoptionFacts(gateway), RolloutFacts(rollout)):
+                  WorkflowFacts(workflows),
+                  AdoptionFacts(gateway, adoption=adoption, people_in=directory.people_in), RolloutFacts(rollout)):
         portfolio.gate_facts.plug(facts)
 
 
@@ -214,9 +216,13 @@ def _subscribers(platform: Platform, names: DirectoryNames) -> Sequence[Subscrib
     async def gates(call: Call, entries: Sequence[Entry]) -> None:
         await rollout_jobs.follow_gates(platform.rollout, platform.portfolio, call, entries)
 
+    async def health(call: Call, entries: Sequence[Entry]) -> None:
+        await rollout_jobs.watch_health(platform.rollout, call, entries)
+
     return (Subscriber(name="oversight.open_reviews", kinds=oversight_jobs.OPENS_REVIEWS_ON, handler=reviews),
             Subscriber(name="oversight.learn_names", kinds=oversight_jobs.LEARNS_NAMES_ON, handler=people_changed),
-            Subscriber(name="rollout.follow_gates", kinds=rollout_jobs.FOLLOWS, handler=gates))
+            Subscriber(name="rollout.follow_gates", kinds=rollout_jobs.FOLLOWS, handler=gates),
+            Subscriber(name="rollout.watch_health", kinds=rollout_jobs.WATCHES, handler=health))
 
 
 async def _begin(a: Assembled) -> None:

@@ -239,6 +239,10 @@ class Directory:
         """Return all people, for steps that count or recognise them (not an operation: the caller authorizes)."""
         return tuple(await self._database.read(store.people))
 
+    def people_in(self, reader: Reader) -> tuple[Person, ...]:
+        """Return all people in an open snapshot (the caller authorizes)."""
+        return tuple(store.people(reader))
+
     async def record_refusal(self, call: Call, operation: str, denied: Denied) -> None:
         """Record that an operation was refused; doors call this whenever Denied reaches them."""
         event = AccessRefused(operation=operation, permission=str(denied.facts.get("permission", "")),

@@ -34,6 +34,7 @@ _TELL: Mapping[str, Callable[[Body], str]] = {
     "portfolio.baseline_frozen": _frozen,
     "portfolio.gate_decided": _decided,
     "people.raci_assigned": lambda b: f"RACI for {b.get('activity', 'an activity')} assigned",
+    "rollout.release_registered": lambda b: f"Release {b['release_id']} registered, served by {b['model']}",
     "rollout.phase_opened": lambda b: "A phase opened",
     "rollout.phase_changed": lambda b: f"Phase: {b.get('action', 'changed')}",
     "rollout.health_breached": lambda b: f"Health breach halted the phase: {b.get('metric', '')}",

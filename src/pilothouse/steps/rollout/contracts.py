@@ -9,7 +9,7 @@ from pilothouse.steps.gateway.contracts import Release, ReleaseId
 from pilothouse.steps.portfolio.contracts import UseCaseId
 
 PhaseStatus = Literal["open", "halted", "closed"]
-Metric = Literal["failed share", "refused share", "latency p95"]
+Metric = Literal["failed share", "refused share", "held share", "not useful share", "latency p95"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,9 @@ class Limits:
 
     failed_share_max: float = 0.10
     refused_share_max: float = 0.30
+    held_share_max: float = 1.0
+    """1 for use cases whose every answer a person checks; less where holding is meant to be rare."""
+    not_useful_share_max: float = 0.5
     latency_ms_p95_max: float = 20_000.0
     window_days: int = 7
     answers_min: int = 20
@@ -38,11 +41,36 @@ class Phase:
     limits: Limits
     changed_at: str
     seq: int
+    salt: str = ""
+    """Drawn once a use case, with its first phase: who falls below a share in one use case need not in another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRelease:
+    """Register what may answer: a model route, instructions, and how many passages it reads. It never changes."""
+
+    use_case_id: UseCaseId
+    model: str = "extractive"
+    instructions: str = ""
+    """Empty for the standard instructions."""
+    passages: int = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredRelease:
+    """A release as registered; its id is made from its content, so the same content is the same release."""
+
+    use_case_id: UseCaseId
+    release: Release
+    digest: str
+    registered_by: str
+    registered_at: str
+    seq: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPhase:
-    """Open a phase for a use case; it replaces the one before."""
+    """Open a phase in place of the one before. Name a registered release, or say what it consists of."""
 
     use_case_id: UseCaseId
     share: float = 1.0
@@ -50,12 +78,14 @@ class NewPhase:
     model: str = "extractive"
     instructions: str = ""
     passages: int = 6
+    release_id: str = ""
+    """A registered release; then model, instructions and passages are not read."""
     limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advance:
-    """Serve more people: a larger share, further units, or both; a person says why."""
+    """Serve more people: a larger share, further units (all of them, named), or both; a person says why."""
 
     use_case_id: UseCaseId
     share: float
@@ -81,6 +111,19 @@ class Measured:
     limit: float
     n: int
     breached: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseRegistered:
+    """A release was registered: from now on it can be opened to people, and never changed."""
+
+    kind: ClassVar[str] = "rollout.release_registered"
+    use_case_id: UseCaseId
+    release_id: ReleaseId
+    model: str
+    passages: int
+    digest: str
+    instructions: Sealed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,3 +163,6 @@ class HealthBreached:
     value: float
     limit: float
     n: int
+    low: float | None = None
+    high: float | None = None
+    """Interval of the measured value at 95 %."""

@@ -7,12 +7,16 @@ from pilothouse.kernel.call import Call
 from pilothouse.kernel.clock import instant
 from pilothouse.kernel.codec import convert
 from pilothouse.kernel.ledger import Entry
+from pilothouse.steps.gateway.contracts import AnswerRefused
 from pilothouse.steps.portfolio.api import Portfolio
-from pilothouse.steps.portfolio.contracts import GateDecided, UseCaseRef
+from pilothouse.steps.portfolio.contracts import GateDecided
 from pilothouse.steps.rollout.api import Rollout
-from pilothouse.steps.rollout.contracts import NewPhase
+from pilothouse.steps.workflows.contracts import AnswerRated
 
 FOLLOWS = (GateDecided.kind,)
+WATCHES = (AnswerRefused.kind, AnswerRated.kind)
+"""What can be the first sign of a breach. Answers that went well are looked at by the schedule alone: a phase in
+health costs nothing extra, one that begins to fail is measured with the commit that says so."""
 
 
 async def follow_gates(rollout: Rollout, portfolio: Portfolio, call: Call, entries: Sequence[Entry]) -> None:
@@ -23,7 +27,12 @@ async def follow_gates(rollout: Rollout, portfolio: Portfolio, call: Call, entri
         if decided.now == "retired":
             await rollout.close_phase(then, decided.use_case_id)
         elif decided.now == "pilot" and decided.was == "idea":
-            ref = UseCaseRef(use_case=decided.use_case_id)
-            if not await rollout.phases(then, ref):
-                standing = await portfolio.standing(then, ref)
-                await rollout.open_phase(then, NewPhase(use_case_id=standing.use_case_id, units=standing.units))
+            await rollout.begin(then, decided.use_case_id)
+
+
+async def watch_health(rollout: Rollout, call: Call, entries: Sequence[Entry]) -> None:
+    """Measure the use cases that refusals and ratings speak of, and halt what is breached; safe to run again."""
+    concerned = frozenset(str(entry.body["use_case_id"]) for entry in entries)
+    # Simulated entries belong to simulated days, of which the wall clock's window holds nothing.
+    last = entries[-1]
+    await rollout.watch(replace(call, at=instant(last.when), demo=last.demo), only=concerned)

@@ -17,8 +17,7 @@ class WorkflowFacts:
 
     step = "workflows"
 
-    def __init__(self, workflows: Workflows | None = None) -> None:
-        """Without the façade only what its own tables say is offered."""
+    def __init__(self, workflows: Workflows) -> None:
         self._workflows = workflows
 
     def facts(self, reader: Reader, standing: Standing, today: str) -> tuple[GateFact, ...]:
@@ -28,19 +27,17 @@ class WorkflowFacts:
         evidence = store.entries(reader, standing.use_case_id, EVIDENCE_MAX)
         share = proportion(useful, rated) if rated >= RATED_MIN else None
         said = f"{corrections} corrections proposed, {taken} taken"
-        return (_useful(share, rated, said, evidence), *self._integrated(reader, standing, evidence))
+        return (_useful(share, rated, said, evidence), self._integrated(reader, standing, evidence))
 
-    def _integrated(self, reader: Reader, standing: Standing, evidence: tuple[int, ...]) -> tuple[GateFact, ...]:
-        if self._workflows is None:
-            return ()
+    def _integrated(self, reader: Reader, standing: Standing, evidence: tuple[int, ...]) -> GateFact:
         share = self._workflows.feedback_in(reader, standing.use_case_id).answers_rated
         enough = share is not None and share.n >= RATED_MIN
         covered = enough and share is not None and share.value >= ANSWERS_RATED_SHARE_MIN
         says = f"{share.value:.0%} of {share.n} answers were rated" if share and enough else "too few answers to say"
-        return (GateFact(name="Feedback where the work is", step=self.step, mandatory=False, reason_covered=3,
-                         says=says, entries=evidence if enough else (),
-                         status="covered" if covered else "exposed" if enough else "no data",
-                         action="" if covered else "Put the assist into the page where people work"),)
+        return GateFact(name="Feedback where the work is", step=self.step, mandatory=False, reason_covered=3,
+                        says=says, entries=evidence if enough else (),
+                        status="covered" if covered else "exposed" if enough else "no data",
+                        action="" if covered else "Put the assist into the page where people work")
 
 
 def _useful(share: Estimate | None, rated: int, said: str, evidence: tuple[int, ...]) -> GateFact:
