@@ -56,8 +56,10 @@ from pilothouse.steps.oversight.plugs import DirectoryNames, OversightFacts, Pol
 from pilothouse.steps.people import migrations as people_tables
 from pilothouse.steps.people.api import People
 from pilothouse.steps.people.plugs import CredentialLicence, PeopleFacts
+from pilothouse.steps.portfolio import jobs as portfolio_jobs
 from pilothouse.steps.portfolio import migrations as portfolio_tables
 from pilothouse.steps.portfolio.api import Portfolio
+from pilothouse.steps.portfolio.api.board import Board
 from pilothouse.steps.rollout import jobs as rollout_jobs
 from pilothouse.steps.rollout import migrations as rollout_tables
 from pilothouse.steps.rollout.api import Rollout
@@ -176,8 +178,9 @@ async def assemble(workspace: Workspace) -> Assembled:
     access = RoleRulings()
     explorer = LedgerExplorer(database=database, verifier_key=str(keys.vkey),
                               latest_checkpoint=lambda: str(checkpoints.latest() or ""))
-    platform = Platform(directory=directory, ledger=explorer, jobs=jobs, portfolio=portfolio, knowledge=knowledge,
-                        gateway=gateway, people=people, oversight=oversight, workflows=workflows, adoption=adoption,
+    platform = Platform(directory=directory, ledger=explorer, jobs=jobs, portfolio=portfolio,
+                        board=Board(database=database, portfolio=portfolio), knowledge=knowledge, gateway=gateway,
+                        people=people, oversight=oversight, workflows=workflows, adoption=adoption,
                         rollout=rollout)
 
     def system() -> Call:
@@ -219,7 +222,11 @@ def _subscribers(platform: Platform, names: DirectoryNames) -> Sequence[Subscrib
     async def health(call: Call, entries: Sequence[Entry]) -> None:
         await rollout_jobs.watch_health(platform.rollout, call, entries)
 
-    return (Subscriber(name="oversight.open_reviews", kinds=oversight_jobs.OPENS_REVIEWS_ON, handler=reviews),
+    async def measured(call: Call, entries: Sequence[Entry]) -> None:
+        await portfolio_jobs.open_decisions(platform.board, call, entries)
+
+    return (Subscriber(name="portfolio.open_decisions", kinds=portfolio_jobs.OPENS_DECISIONS_ON, handler=measured),
+            Subscriber(name="oversight.open_reviews", kinds=oversight_jobs.OPENS_REVIEWS_ON, handler=reviews),
             Subscriber(name="oversight.learn_names", kinds=oversight_jobs.LEARNS_NAMES_ON, handler=people_changed),
             Subscriber(name="rollout.follow_gates", kinds=rollout_jobs.FOLLOWS, handler=gates),
             Subscriber(name="rollout.watch_health", kinds=rollout_jobs.WATCHES, handler=health))

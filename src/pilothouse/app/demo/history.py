@@ -260,8 +260,10 @@ def _gate(u: Tree, gate: Tree) -> Callable[[Scene], Awaitable[object]]:
         a, id = scene.assembled, await _id(scene, u)
         standing = await a.database.read(lambda r: a.platform.portfolio.standing_in(r, u["slug"]))
         if gate["decision"] != "go" or standing.stage != gate["to"]:
-            await a.platform.portfolio.decide_gate(await scene.as_(u["sponsor"]), GateRequest(
-                use_case_id=id, verdict=gate["decision"], reason=reason))
+            asked = GateRequest(use_case_id=id, verdict=gate["decision"], reason=reason)
+            made = await a.platform.portfolio.decide_gate(await scene.as_(u["sponsor"]), asked)
+            if made.status == "waiting":
+                await a.platform.portfolio.decide_gate(await scene.as_(u["second_vote"]), asked)
         await a.subscriptions.deliver_all()
 
     return act

@@ -32,4 +32,20 @@ MIGRATIONS = (
         "create table portfolio_epoch (id integer primary key, epoch integer not null)",
         "insert into portfolio_epoch values (1, 0)",
     )),
+    Migration(name="portfolio/0002_boards", statements=(
+        "alter table gate add column expires_at text not null default ''",
+        "alter table gate add column digest text not null default ''",
+        "alter table gate add column paper text not null default ''",
+        "create table gate_policy (stage text not null, risk_tier text not null, quorum integer not null,"
+        " grade_min text not null, valid_days integer not null, primary key (stage, risk_tier))",
+        "create table gate_vote (seq integer primary key, use_case_id text not null, round integer not null,"
+        " voter text not null, verdict text not null, reason text not null, voted_at text not null,"
+        " expires_at text not null, unique (use_case_id, round, voter))",
+        "create table gate_condition (use_case_id text not null, gate_seq integer not null, number integer not null,"
+        " text text not null, due text not null, met_at text not null, met_by text not null, note text not null,"
+        " primary key (gate_seq, number))",
+        "create index gate_condition_use_case on gate_condition (use_case_id)",
+        "create table gate_opening (use_case_id text not null, round integer not null, cause text not null,"
+        " seq integer not null, opened_at text not null, primary key (use_case_id, round, cause))",
+    )),
 )

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from pilothouse.kernel.call import Call
 from pilothouse.kernel.clock import stamp
-from pilothouse.kernel.decision import Decision
 from pilothouse.kernel.errors import Invalid, PilothouseError
 from pilothouse.kernel.ids import ORGANISATION, Mint, SubjectId
 from pilothouse.kernel.operation import NoFields, operation
@@ -13,6 +12,7 @@ from pilothouse.kernel.outlet import Outlets
 from pilothouse.kernel.store import Database, Reader, Transaction
 from pilothouse.stats.summary import Summary, summarize
 from pilothouse.steps.portfolio import store
+from pilothouse.steps.portfolio.api import deciding
 from pilothouse.steps.portfolio.contracts import (
     Baseline,
     BaselineFrozen,
@@ -20,7 +20,6 @@ from pilothouse.steps.portfolio.contracts import (
     DecidedGate,
     FreezeRequest,
     GateAssessment,
-    GateDecided,
     GateFact,
     GateRequest,
     Kpi,
@@ -43,17 +42,15 @@ from pilothouse.steps.portfolio.contracts import (
 from pilothouse.steps.portfolio.errors import (
     BaselineFrozenAlready,
     Deferred,
-    GateNotReady,
     LikelyDuplicate,
     NoSuchKpi,
     NoSuchUseCase,
     Prohibited,
-    SameHands,
     TooFewSamples,
-    TrialStays,
 )
-from pilothouse.steps.portfolio.logic import diagnosing, gating, measuring, prioritising, triaging, wording
+from pilothouse.steps.portfolio.logic import binding, diagnosing, gating, measuring, prioritising, triaging, wording
 from pilothouse.steps.portfolio.ports import GateFacts
+from pilothouse.steps.portfolio.store import deciding as gate_tables
 
 
 class Portfolio:
@@ -155,6 +152,11 @@ class Portfolio:
         return held
 
     @staticmethod
+    def use_case_in(reader: Reader, ref: str) -> UseCase:
+        """Return one use case by id or slug from an open snapshot (the caller authorizes); raises NoSuchUseCase."""
+        return _known(reader, ref)
+
+    @staticmethod
     def known_in(reader: Reader) -> Sequence[UseCase]:
         """Return every use case from an open snapshot (the caller authorizes)."""
         return store.use_cases(reader)
@@ -245,29 +247,33 @@ class Portfolio:
     async def assess_gate(self, call: Call, request: UseCaseRef) -> GateAssessment:
         """Say what the evidence recommends for the gate out of the current stage; nothing is decided."""
         call.authorize("use_case:read", on=request.use_case)
-        return await self._database.read(lambda r: self._assess(r, _known(r, request.use_case), call))
+        return await self._database.read(lambda r: self.assessed_in(r, _known(r, request.use_case), call))
 
-    def _assess(self, reader: Reader, u: UseCase, call: Call, *, conditions: bool = False) -> GateAssessment:
+    def assessed_in(self, reader: Reader, u: UseCase, call: Call, *, conditions: bool = False) -> GateAssessment:
+        """Assess a gate in an open snapshot (the caller authorizes); `conditions` says that some would be named."""
         standings = [_standing(reader, u, k) for k in store.kpis(reader, u.id)]
         results = tuple(s.result for s in standings)
         facts = self._facts(reader, u, call)
-        verdict, why = gating.recommend(u.stage, results, facts, conditions=conditions)
+        grade_min = deciding.policy_in(reader, u.stage, u.risk_tier).grade_min
+        verdict, why = gating.recommend(u.stage, results, facts, grade_min=grade_min, conditions=conditions)
         entries = {seq for s in standings for seq in s.entries} | {seq for f in facts for seq in f.entries}
         return GateAssessment(use_case_id=u.id, stage=u.stage, recommended=verdict, why=why, results=results,
-                              facts=facts, evidence=tuple(sorted(entries)))
+                              facts=facts, evidence=tuple(sorted(entries)),
+                              digest=binding.digest(u.stage, results, facts))
 
     def _facts(self, reader: Reader, u: UseCase, call: Call) -> tuple[GateFact, ...]:
         standing, today = wording.standing_of(u), stamp(call.at)[:10]
-        return tuple(f for plug in self.gate_facts for f in _facts_of(plug, reader, standing, today))
+        own = binding.facts(store.gates(reader, u.id), gate_tables.conditions(reader, u.id), today)
+        return (*own, *(f for plug in self.gate_facts for f in _facts_of(plug, reader, standing, today)))
 
     @operation("POST /api/v1/use-cases/{use_case_id}/gate", effect="decide")
     async def decide_gate(self, call: Call, request: GateRequest) -> DecidedGate:
-        """Record a person's decision at the gate and move the use case.
+        """Record a person's vote at the gate; the one that completes the quorum decides it and moves the use case.
 
         Raises:
             SameHands: the proposer or the owner tried to decide.
             GateNotReady: the evidence does not allow this verdict.
-            Conflict: somebody moved the use case first.
+            Conflict: the evidence changed since it was looked at, or somebody moved the use case first.
         """
         call.authorize("use_case:decide", on=request.use_case_id)
         if not request.reason.strip():
@@ -276,24 +282,8 @@ class Portfolio:
 
     def _decide(self, tx: Transaction, call: Call, request: GateRequest) -> DecidedGate:
         u = _known(tx, request.use_case_id)
-        _may_decide(u, call.principal.id)
-        assessed = self._assess(tx, u, call, conditions=bool(request.conditions))
-        if not gating.allowed(assessed.recommended, request.verdict):
-            raise GateNotReady(f"the evidence allows no `{request.verdict}`: {'; '.join(assessed.why)}",
-                               recommended=assessed.recommended)
-        now = gating.stage_after(u.stage, request.verdict)
-        store.move(tx, u.id, was=u.stage, now=now)
-        reason = tx.seal(SubjectId(call.principal.id), request.reason)
-        seq = tx.record(f"use_case/{u.id}", GateDecided(use_case_id=u.id, was=u.stage, now=now, decision=Decision(
-            question=f"gate out of {u.stage}", verdict=request.verdict, recommended=assessed.recommended,
-            reason=reason, evidence=assessed.evidence, quorum=(call.principal.id,), dissent=request.dissent,
-            conditions=request.conditions)))
-        decided = DecidedGate(use_case_id=u.id, verdict=request.verdict, recommended=assessed.recommended,
-                              reason=request.reason, was=u.stage, now=now, decided_by=call.principal.id,
-                              decided_at=stamp(call.at), conditions=request.conditions, dissent=request.dissent,
-                              seq=seq)
-        store.insert_gate(tx, decided, reason_id=reason.id)
-        return decided
+        deciding.check_hands(u, call.principal.id)
+        return deciding.voted(tx, call, u, request, self.assessed_in(tx, u, call, conditions=bool(request.conditions)))
 
     @operation("GET /api/v1/use-cases/{use_case}/decisions", effect="read")
     async def decisions(self, call: Call, request: UseCaseRef) -> tuple[DecidedGate, ...]:
@@ -306,13 +296,13 @@ class Portfolio:
         """Diagnose a use case against the playbook's ten reasons for failure, from recorded facts."""
         call.authorize("use_case:read", on=request.use_case)
 
-        def look(reader: Reader) -> tuple[Reason, ...]:
-            u = _known(reader, request.use_case)
-            results = [_standing(reader, u, k).result for k in store.kpis(reader, u.id)]
-            own = diagnosing.own_facts(wording.standing_of(u), results)
-            return diagnosing.diagnose((*own, *self._facts(reader, u, call)))
+        return await self._database.read(lambda r: self.reasons_in(r, _known(r, request.use_case), call))
 
-        return await self._database.read(look)
+    def reasons_in(self, reader: Reader, u: UseCase, call: Call) -> tuple[Reason, ...]:
+        """Diagnose a use case in an open snapshot (the caller authorizes)."""
+        results = [_standing(reader, u, k).result for k in store.kpis(reader, u.id)]
+        own = diagnosing.own_facts(wording.standing_of(u), results)
+        return diagnosing.diagnose((*own, *self._facts(reader, u, call)))
 
 
 def _welcome(triage: Triage) -> None:
@@ -324,14 +314,6 @@ def _welcome(triage: Triage) -> None:
                               join=first.slug, share=first.share, words=", ".join(first.words))
     if triage.verdict == "deferred":
         raise Deferred(triage.reasons[-1], rule="guardrails-first")
-
-
-def _may_decide(u: UseCase, who: str) -> None:
-    if u.trial:
-        raise TrialStays("a trial has no gate; propose a use case of its own", use_case_id=u.id)
-    if who in (u.proposed_by, u.owner):
-        raise SameHands("whoever proposed or owns a use case may not decide its gate; ask a sponsor",
-                        rule="other-hands", use_case_id=u.id)
 
 
 def _facts_of(plug: GateFacts, reader: Reader, standing: Standing, today: str) -> tuple[GateFact, ...]:

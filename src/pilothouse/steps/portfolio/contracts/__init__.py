@@ -219,22 +219,27 @@ class GateAssessment:
     results: tuple[CriterionResult, ...]
     facts: tuple[GateFact, ...]
     evidence: tuple[int, ...]
+    digest: str = ""
+    """SHA-256 (hex) of all of the above in canonical form: a decision names the one its deciders saw."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateRequest:
-    """Ask for a decision at the gate out of the current stage."""
+    """Vote at the gate out of the current stage; the vote that completes the quorum decides it."""
 
     use_case_id: UseCaseId
     verdict: Verdict
     reason: str
     conditions: tuple[Condition, ...] = ()
     dissent: tuple[str, ...] = ()
+    """Dissent heard but not voted, in its own words."""
+    digest: str = ""
+    """Digest of the assessment that was seen; when given, evidence that changed since refuses the vote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecidedGate:
-    """A decision as pages and clients read it."""
+    """A decision as pages and clients read it, or a vote that waits for others to complete the quorum."""
 
     use_case_id: UseCaseId
     verdict: Verdict
@@ -247,6 +252,13 @@ class DecidedGate:
     conditions: tuple[Condition, ...]
     dissent: tuple[str, ...]
     seq: int
+    """The decision's ledger entry; the vote's while the decision waits."""
+    status: Literal["decided", "waiting"] = "decided"
+    votes_missing: int = 0
+    """How many more people must vote the same for the decision to be made."""
+    expires_at: str = ""
+    """Day (ISO) until which it stands without being looked at again; empty for what does not expire."""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,14 +58,17 @@ def _status(kpi: Kpi, estimate: Estimate | None) -> Status:
 
 
 def recommend(stage: Stage, results: Sequence[CriterionResult], facts: Sequence[GateFact], *,
-              conditions: bool = False) -> tuple[Verdict, tuple[str, ...]]:
-    """Apply the gate's one table, worst news first: kill, recycle, hold, then go (conditional with conditions)."""
+              grade_min: Grade = "E0", conditions: bool = False) -> tuple[Verdict, tuple[str, ...]]:
+    """Apply the gate's one table, worst news first: kill, recycle, hold, then go (conditional with conditions).
+
+    Evidence under `grade_min` holds: it may be true, but not enough is known about it.
+    """
     mandatory = [r for r in results if r.kpi.mandatory]
     if killed := [f"{r.kpi.title}: the whole interval lies under the kill line" for r in results if r.status == "kill"]:
         return "kill", tuple(killed)
     if missing := list(_missing_evidence(stage, mandatory)):
         return "recycle", tuple(missing)
-    if doubts := [*_doubts(stage, mandatory), *_open_facts(facts)]:
+    if doubts := [*_doubts(stage, mandatory), *_weak(stage, mandatory, grade_min), *_open_facts(facts)]:
         return "hold", tuple(doubts)
     return ("conditional go" if conditions else "go"), ("every mandatory criterion is met",)
 
@@ -83,6 +86,11 @@ def _doubts(stage: Stage, mandatory: Sequence[CriterionResult]) -> Sequence[str]
         return []
     return [f"{r.kpi.title}: " + ("the interval contains the bar" if r.status == "straddles" else "the bar is not met")
             for r in mandatory if r.status in ("straddles", "not met")]
+
+
+def _weak(stage: Stage, mandatory: Sequence[CriterionResult], grade_min: Grade) -> Sequence[str]:
+    return [f"{r.kpi.title}: evidence of grade {r.grade}, and this gate asks for {grade_min} or better"
+            for r in mandatory if stage in NEEDS_EVIDENCE and r.estimate and r.grade < grade_min]
 
 
 def _open_facts(facts: Sequence[GateFact]) -> Sequence[str]:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from typing import Any, cast
 
-from pilothouse.kernel.codec import convert
 from pilothouse.kernel.decision import Condition
 from pilothouse.kernel.errors import Conflict
 from pilothouse.kernel.store import Reader, Row, Transaction
@@ -152,11 +151,20 @@ def baseline(reader: Reader, use_case_id: UseCaseId, kpi: str) -> tuple[Baseline
     return Baseline(**plain, reason=(reader.text(reason_id) or "") if reason_id else ""), seq
 
 
-def insert_gate(tx: Transaction, g: DecidedGate, *, reason_id: str) -> None:
+def insert_gate(tx: Transaction, g: DecidedGate, *, reason_id: str, conditions: Sequence[tuple[str, str]],
+                dissent: Sequence[str], paper: str) -> None:
+    """Add a decision; free text is given as the ids of sealed texts, conditions as (text id, due day)."""
     tx.run("insert into gate (seq, use_case_id, verdict, recommended, reason, was, now, decided_by, decided_at,"
-           " conditions, dissent) values (?,?,?,?,?,?,?,?,?,?,?)", g.seq, g.use_case_id, g.verdict, g.recommended,
-           reason_id, g.was, g.now, g.decided_by, g.decided_at,
-           json.dumps([{"text": c.text, "due": c.due} for c in g.conditions]), json.dumps(g.dissent))
+           " conditions, dissent, expires_at, digest, paper) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", g.seq,
+           g.use_case_id, g.verdict, g.recommended, reason_id, g.was, g.now, g.decided_by, g.decided_at,
+           json.dumps([{"sealed": text, "due": due} for text, due in conditions]),
+           json.dumps([{"sealed": text} for text in dissent]), g.expires_at, g.digest, paper)
+
+
+def paper(reader: Reader, use_case_id: UseCaseId, seq: int) -> str | None:
+    """Return the assessment (JSON) that a decision's deciders saw; None where there is none."""
+    found = reader.rows("select paper from gate where use_case_id = ? and seq = ?", use_case_id, seq)
+    return reader.text(str(found[0]["paper"])) if found and found[0]["paper"] else None
 
 
 def gates(reader: Reader, use_case_id: UseCaseId) -> Sequence[DecidedGate]:
@@ -166,7 +174,14 @@ def gates(reader: Reader, use_case_id: UseCaseId) -> Sequence[DecidedGate]:
 
 
 def _gate(reader: Reader, r: Row) -> DecidedGate:
-    plain: dict[str, Any] = dict(r)
-    conditions = convert(json.loads(plain["conditions"]), tuple[Condition, ...])
+    plain: dict[str, Any] = {k: v for k, v in r.items() if k != "paper"}
+    conditions = tuple(Condition(text=_words(reader, c), due=c["due"]) for c in json.loads(plain["conditions"]))
     return DecidedGate(**{**plain, "reason": reader.text(plain["reason"]), "conditions": conditions,
-                          "dissent": tuple(json.loads(plain["dissent"]))})
+                          "dissent": tuple(_words(reader, d) for d in json.loads(plain["dissent"]))})
+
+
+def _words(reader: Reader, kept: Any) -> str:
+    """Read free text of a decision: sealed, or as rows of version 0.1 hold it."""
+    if isinstance(kept, str):
+        return kept
+    return str(kept["text"]) if "text" in kept else reader.text(kept["sealed"]) or "erased"
