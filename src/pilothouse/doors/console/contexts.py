@@ -30,6 +30,7 @@ from pilothouse.steps.portfolio.contracts import (
     Triage,
     UseCase,
 )
+from pilothouse.steps.portfolio.contracts.deciding import BoardPaper, ReasonsRow
 from pilothouse.steps.rollout.contracts import Measured, Phase
 from pilothouse.steps.workflows.contracts import Correction
 
@@ -78,6 +79,23 @@ class UseCasePage:
     """(interaction id, when, status) of the latest answers, for those who may list them."""
     may_decide: bool
     refused: RefusedForm = field(default_factory=RefusedForm)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperPage:
+    """The page a decision is made on, or its record."""
+
+    paper: BoardPaper
+    names: Mapping[str, str]
+    may_decide: bool
+    refused: RefusedForm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReasonsPage:
+    """Every live use case against the ten reasons."""
+
+    rows: tuple[ReasonsRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

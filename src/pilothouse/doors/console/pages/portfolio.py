@@ -5,7 +5,6 @@ from pilothouse.doors.console.contexts import KpiPage, Milestone, PortfolioPage,
 from pilothouse.doors.console.desk import Answered, Desk, GoTo, Page, Picture, Places, RefusedForm
 from pilothouse.doors.console.stories import story_of
 from pilothouse.kernel.codec import convert
-from pilothouse.kernel.decision import Condition
 from pilothouse.kernel.errors import Conflict, Invalid
 from pilothouse.kernel.explorer import EntryQuery
 from pilothouse.kernel.operation import NoFields
@@ -159,12 +158,15 @@ async def decide(desk: Desk) -> Answered:
     except (Invalid, Conflict) as refused:
         return await _use_case(desk, RefusedForm(message=refused.message, typed=desk.form,
                                                  field=str(refused.facts.get("field", ""))))
+    if decided.status == "waiting":
+        return GoTo(address=f"/use-cases/{u.slug}/decision", says=(
+            f"Your vote is recorded in entry {decided.seq}; {decided.votes_missing} more must vote the same."))
     return GoTo(address=f"/use-cases/{u.slug}",
                 says=f"Decided: {decided.verdict}. `{u.title}` is now {decided.now}; entry {decided.seq} holds it.")
 
 
 def _gate_request(desk: Desk, u: UseCase) -> GateRequest:
+    said = {name: desk.form.get(name, "").strip() for name in ("verdict", "reason", "digest", "dissent")}
     text, due = desk.form.get("condition", "").strip(), desk.form.get("due", "").strip()
-    conditions = (Condition(text=text, due=due),) if text else ()
-    return convert({"use_case_id": u.id, "verdict": desk.form.get("verdict", ""), "reason": desk.form.get("reason", ""),
-                    "conditions": [{"text": c.text, "due": c.due} for c in conditions]}, GateRequest)
+    return convert({**said, "use_case_id": u.id, "conditions": [{"text": text, "due": due}] if text else [],
+                    "dissent": [said["dissent"]] if said["dissent"] else []}, GateRequest)
