@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 from pilothouse.directory.api import Directory
+from pilothouse.directory.privacy import Privacy
 from pilothouse.kernel.explorer import LedgerExplorer
 from pilothouse.kernel.jobs import Jobs
 from pilothouse.kernel.operation import Operation, operations_of
@@ -23,6 +24,7 @@ class Platform:
     """One façade a step, in playbook order, above the directory and the ledger they all stand on."""
 
     directory: Directory
+    privacy: Privacy
     ledger: LedgerExplorer
     jobs: Jobs
     portfolio: Portfolio

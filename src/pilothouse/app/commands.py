@@ -2,7 +2,8 @@
 
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import msgspec
 
 from pilothouse.app.channels import described, with_channel, with_platform
 from pilothouse.app.workspace import Workspace
-from pilothouse.directory.contracts import NewPerson, PersonRef
+from pilothouse.backends.engine import LedgerDatabase
+from pilothouse.directory.contracts import EraseRequest, HoldRequest, NewPerson, PersonRef, SubjectRef
 from pilothouse.doors.cli.operations import Channel
 from pilothouse.kernel.codec import convert
 from pilothouse.kernel.operation import NoFields, Operation
@@ -111,6 +113,85 @@ async def rekey_user(workspace: Workspace, person: str) -> None:
     """Print a new key for somebody."""
     issued = await with_channel(workspace, lambda c: c.invoke("directory.rekey", PersonRef(person=person)))
     click.echo(f"API key {issued['key']} (shown once); earlier keys of {person} ended")
+
+
+async def look_at_subject(workspace: Workspace, subject: str) -> None:
+    """Print what is kept about a subject."""
+    state = await with_channel(workspace, lambda c: c.invoke("privacy.subject", SubjectRef(subject=subject)))
+    click.echo(f"{subject}: key {state['key']}")
+    for held in state["holds"]:
+        click.echo(f"  {held['store']}: {held['count']} {held['unit']}")
+
+
+async def hold(workspace: Workspace, subject: str, *, reason: str, release: bool) -> None:
+    """Place or release a legal hold."""
+    operation = "privacy.release_hold" if release else "privacy.place_hold"
+    state = await with_channel(workspace, lambda c: c.invoke(operation, HoldRequest(subject=subject, reason=reason)))
+    click.echo(f"{subject}: {'under legal hold' if state['key'] == 'held' else 'no legal hold'}")
+
+
+async def erase(workspace: Workspace, subject: str, *, reason: str, canaries: tuple[str, ...]) -> int:
+    """Erase a subject and print the proof; returns 1 when something of theirs was still found."""
+    request = EraseRequest(subject=subject, reason=reason, canaries=canaries)
+    done = await with_channel(workspace, lambda c: c.invoke("privacy.erase", request))
+    for held in done["erased"]:
+        click.echo(f"  {held['store']}: {held['count']} {held['unit']}")
+    click.echo(f"searched {done['files_scanned']} files, {done['bytes_scanned']} bytes, for {done['needles']} strings; "
+               f"entry {done['seq']} holds the result")
+    for place in done["found_in"]:
+        click.echo(f"  still found in {place}", err=True)
+    click.echo("nothing is left" if not done["found_in"] else "NOT complete: clear the places above and erase again")
+    return int(bool(done["found_in"]))
+
+
+def export(workspace: Workspace, target: Path, *, with_content: bool) -> None:
+    """Write an export and print what it holds."""
+    from pilothouse.app import exporting
+    from pilothouse.app.wire import MIGRATIONS
+
+    bar = Bar()
+    with reading(workspace) as database:
+        done = exporting.export(workspace, database, target, MIGRATIONS, with_content=with_content,
+                                say=lambda what, n: bar(what, n, n))
+    bar.end()
+    opened = f", {done.texts} texts in clear" if with_content else ", texts left sealed"
+    click.echo(f"{done.entries} entries and {done.tables} tables in {target}{opened}; "
+               f"check it anywhere with: pilothouse verify {target}")
+
+
+@contextmanager
+def reading(workspace: Workspace) -> Iterator[LedgerDatabase]:
+    """Open a workspace's database beside whatever owns it; only reading needs no lock."""
+    from pilothouse.app.wire import database_for
+    from pilothouse.backends.keys import KeyRing
+    from pilothouse.backends.system import RandomMint, SystemClock
+
+    workspace.require()
+    clock = SystemClock()
+    keys = KeyRing(workspace.keys, clock=clock, create=False)
+    database = database_for(workspace, clock=clock, mint=RandomMint(), keys=keys)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def verify(home: Path, *, checkpoint: str) -> None:
+    """Compute the ledger again from the files, or through the database that the settings name; print what is whole."""
+    from pilothouse.app import verifying
+    from pilothouse.app.settings import from_environment
+
+    workspace, against = Workspace(from_environment(home=str(home))), Path(checkpoint) if checkpoint else None
+    if workspace.exists and workspace.settings.database and not (home / "pilothouse.db").exists():
+        with reading(workspace) as database:
+            found = verifying.verify(home, against=against, database=database)
+    else:
+        found = verifying.verify(home, against=against)
+    click.echo(f"whole: {found.entries} entries, root {found.root}\n{found.checkpoints} signed checkpoints, the latest "
+               f"over {found.signed_entries} entries")
+    if not checkpoint:
+        click.echo("tamper-evident except to the holder of the signing key; keep a copy of checkpoints/latest "
+                   "elsewhere and name it with --checkpoint")
 
 
 def doctor(workspace: Workspace) -> int:

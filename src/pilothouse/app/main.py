@@ -117,15 +117,9 @@ def ask(home: str, question: str, use_case: str) -> None:
 @click.option("--checkpoint", default="", metavar="FILE", help="A checkpoint kept elsewhere to compare with.")
 def verify(directory: str, checkpoint: str) -> None:
     """Compute the ledger of a workspace, backup or export again; exit code 1 names the first bad entry."""
-    from pilothouse.app import verifying
+    from pilothouse.app import commands
 
-    home = Path(directory) if directory else workspace_at("").home
-    found = verifying.verify(home, against=Path(checkpoint) if checkpoint else None)
-    click.echo(f"whole: {found.entries} entries, root {found.root}\n{found.checkpoints} signed checkpoints, the latest "
-               f"over {found.signed_entries} entries")
-    if not checkpoint:
-        click.echo("tamper-evident except to the holder of the signing key; keep a copy of checkpoints/latest "
-                   "elsewhere and name it with --checkpoint")
+    commands.verify(Path(directory) if directory else workspace_at("").home, checkpoint=checkpoint)
 
 
 @cli.command()
@@ -142,12 +136,54 @@ def backup(home: str, target: str) -> None:
 @cli.command()
 @click.argument("source")
 @click.argument("directory")
-def restore(source: str, directory: str) -> None:
-    """Make a workspace from a backup, after verifying it; erasures since then are repeated."""
+@click.option("--erased", multiple=True, metavar="SUBJECT", help="Somebody erased since the backup; may be repeated.")
+def restore(source: str, directory: str, erased: tuple[str, ...]) -> None:
+    """Make a workspace from a backup, after verifying it; the erasures you name are repeated before it opens."""
     from pilothouse.app import safekeeping
 
-    restored = safekeeping.restore(Path(source), workspace_at(directory))
+    restored = safekeeping.restore(Path(source), workspace_at(directory), erased=erased)
     click.echo(f"workspace {directory} with {restored.entries} entries, verified")
+    if not erased:
+        click.echo("a backup brings back keys that were destroyed since: name those people with --erased")
+
+
+@cli.command()
+@HOME
+@click.argument("target")
+@click.option("--with-content", is_flag=True, help="Also write the texts, opened: questions, answers, passages.")
+def export(home: str, target: str, with_content: bool) -> None:
+    """Write an offline bundle for an auditor: entries, checkpoints, tables without secrets; beside a running server."""
+    from pilothouse.app import commands
+
+    commands.export(workspace_at(home), Path(target), with_content=with_content)
+
+
+@cli.command()
+@HOME
+@click.option("--subject", required=True, help="Id of the person.")
+@click.option("--reason", prompt="Why", help="Kept sealed in the ledger.")
+@click.option("--canary", "canaries", multiple=True, help="A string that must be found nowhere afterwards.")
+@click.option("--yes", is_flag=True, help="Do not ask again.")
+def erase(home: str, subject: str, reason: str, canaries: tuple[str, ...], yes: bool) -> None:
+    """Erase a person for good: destroy their key, purge what was derived, search the raw files; exit 1 if found."""
+    from pilothouse.app import commands
+
+    asyncio.run(commands.look_at_subject(workspace_at(home), subject))
+    if not yes:
+        click.confirm("This cannot be undone. Erase all of it?", abort=True)
+    sys.exit(asyncio.run(commands.erase(workspace_at(home), subject, reason=reason, canaries=canaries)))
+
+
+@cli.command()
+@HOME
+@click.option("--subject", required=True, help="Id of the person.")
+@click.option("--reason", prompt="Why", help="Kept sealed in the ledger.")
+@click.option("--release", is_flag=True, help="End the hold.")
+def hold(home: str, subject: str, reason: str, release: bool) -> None:
+    """Place a legal hold, which forbids erasing somebody, or release it."""
+    from pilothouse.app import commands
+
+    asyncio.run(commands.hold(workspace_at(home), subject, reason=reason, release=release))
 
 
 @cli.command()

@@ -1,6 +1,8 @@
 """Backup and restore: one consistent copy beside a running server, verified before it becomes a workspace again."""
 
+import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from pilothouse.app.verifying import Verified, verify
@@ -40,11 +42,20 @@ async def backup(workspace: Workspace, target: Path) -> None:
     shutil.copy2(workspace.marker, target / workspace.marker.name)
 
 
-def restore(source: Path, workspace: Workspace) -> Verified:
-    """Make a workspace of a backup; raises Tampered if the backup is not whole, Conflict over an existing workspace."""
+def restore(source: Path, workspace: Workspace, *, erased: Sequence[str] = ()) -> Verified:
+    """Make a workspace of a backup; raises Tampered if the backup is not whole, Conflict over an existing workspace.
+
+    `erased` are subjects erased since the backup was made: their keys are destroyed before anything can be read, and
+    the rest of their erasure is done when the workspace is opened first.
+    """
     if workspace.exists:
         raise Conflict(f"{workspace.home} is a workspace already; restore into a new directory",
                        home=str(workspace.home))
     found = verify(source)
     shutil.copytree(source, workspace.home, dirs_exist_ok=True)
+    if erased:
+        ring = KeyRing(workspace.keys, clock=SystemClock(), create=False)
+        for subject in erased:
+            ring.destroy(subject)
+        workspace.to_erase.write_text(json.dumps(sorted(erased)) + "\n", encoding="utf8")
     return found

@@ -1,11 +1,13 @@
 """Assembly: drivers, steps in playbook order, later plugged into earlier; the only module that knows every class."""
 
 import asyncio
+import json
 import os
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from pilothouse.app.erasing import Account, SealedTexts, WholeFiles
 from pilothouse.app.workspace import Workspace
 from pilothouse.backends import jobs as job_tables
 from pilothouse.backends.checkpointing import Checkpointer
@@ -20,6 +22,7 @@ from pilothouse.backends.subscriptions import Subscriber, Subscriptions
 from pilothouse.backends.system import RandomMint, SystemClock
 from pilothouse.directory import migrations as directory_tables
 from pilothouse.directory.api import Directory
+from pilothouse.directory.privacy import ERASE_JOB, Privacy
 from pilothouse.directory.roles import RoleRulings
 from pilothouse.kernel.call import Call
 from pilothouse.kernel.clock import Clock
@@ -46,7 +49,7 @@ from pilothouse.steps.knowledge.drivers.files import FolderReader
 from pilothouse.steps.knowledge.drivers.parsing import FileParser
 from pilothouse.steps.knowledge.drivers.sketching import MinHashSketcher
 from pilothouse.steps.knowledge.drivers.tantivy_index import TantivyIndex
-from pilothouse.steps.knowledge.plugs import KnowledgeFacts
+from pilothouse.steps.knowledge.plugs import KnowledgeFacts, KnowledgeForgetter
 from pilothouse.steps.knowledge.ports import Embedder
 from pilothouse.steps.oversight import jobs as oversight_jobs
 from pilothouse.steps.oversight import migrations as oversight_tables
@@ -106,7 +109,8 @@ class Assembled:
 
     async def work(self, handlers: Mapping[str, Handler]) -> None:
         """Run jobs, subscriptions and the health watch until cancelled."""
-        everything = {**knowledge_jobs.handlers(self.platform.knowledge), **handlers}
+        everything = {**knowledge_jobs.handlers(self.platform.knowledge), ERASE_JOB: self.platform.privacy.resume,
+                      **handlers}
         runner = JobRunner(self.jobs, everything, lambda job: self.system_call(demo=_is_demo(job)))
         await asyncio.gather(runner.run_forever(), self.subscriptions.run_forever(),
                              every(HEALTH_EVERY_S, lambda: self.platform.rollout.watch(self.system_call())))
@@ -156,6 +160,8 @@ async def assemble(workspace: Workspace) -> Assembled:
     embedder = await asyncio.to_thread(embedder_for, workspace)
     models = OpenModels(extractive=ExtractiveModel(embedder=embedder))
     directory = Directory(database=database, mint=mint)
+    privacy = Privacy(database=database, keys=keys, jobs=jobs, storage=WholeFiles(
+        database, (workspace.home, workspace.keys), tables=bool(workspace.settings.database)))
     portfolio = Portfolio(database=database, mint=mint)
     knowledge = Knowledge(
         database=database, mint=mint, parser=FileParser(), embedder=embedder, jobs=jobs,
@@ -178,7 +184,9 @@ async def assemble(workspace: Workspace) -> Assembled:
     access = RoleRulings()
     explorer = LedgerExplorer(database=database, verifier_key=str(keys.vkey),
                               latest_checkpoint=lambda: str(checkpoints.latest() or ""))
-    platform = Platform(directory=directory, ledger=explorer, jobs=jobs, portfolio=portfolio,
+    for forgetter in (SealedTexts(database), KnowledgeForgetter(knowledge), Account(database, people.refresh)):
+        privacy.forgetters.plug(forgetter)
+    platform = Platform(directory=directory, privacy=privacy, ledger=explorer, jobs=jobs, portfolio=portfolio,
                         board=Board(database=database, portfolio=portfolio), knowledge=knowledge, gateway=gateway,
                         people=people, oversight=oversight, workflows=workflows, adoption=adoption,
                         rollout=rollout)
@@ -194,6 +202,10 @@ async def assemble(workspace: Workspace) -> Assembled:
         subscriptions=subscriptions, names=names, access=access, clock=clock, mint=mint,
         has_embedder=embedder is not None)
     await _begin(assembled)
+    if workspace.to_erase.exists():
+        for subject in json.loads(workspace.to_erase.read_text(encoding="utf8")):
+            await platform.privacy.repeat(system(), subject)
+        workspace.to_erase.unlink()
     return assembled
 
 

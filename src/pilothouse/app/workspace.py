@@ -47,6 +47,7 @@ class Workspace:
         self.lock = self.home / "owner.lock"
         self.demo_keys = self.home / "demo-keys.env"
         self.marker = self.home / "pilothouse.json"
+        self.to_erase = self.home / "to-erase.json"
 
     @property
     def exists(self) -> bool:

@@ -171,3 +171,110 @@ class AccessRefused:
     permission: str
     scope: str
     rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldRequest:
+    """Forbid, or allow again, the erasure of one subject."""
+
+    subject: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectRef:
+    """Names whose texts are meant: a person's id."""
+
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseRequest:
+    """Erase a subject for good."""
+
+    subject: str
+    reason: str
+    canaries: tuple[str, ...] = ()
+    """Strings (8 characters or more) that must be found nowhere afterwards, beside those taken from their own texts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasedCount:
+    """How much one store held of a subject."""
+
+    store: str
+    unit: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectState:
+    """What is kept about a subject, and whether it may be erased."""
+
+    subject: str
+    key: Literal["active", "held", "destroyed", "none"]
+    holds: tuple[ErasedCount, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """What an erasure did, and what a search through the raw files found afterwards."""
+
+    subject: str
+    erased: tuple[ErasedCount, ...]
+    files_scanned: int
+    bytes_scanned: int
+    needles: int
+    """How many strings were searched for."""
+    found_in: tuple[str, ...]
+    """Files that still hold one; empty when the erasure is proven."""
+    seq: int
+    """Ledger entry of the proof."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldPlaced:
+    """A legal hold forbids erasing a subject."""
+
+    kind: ClassVar[str] = "privacy.hold_placed"
+    subject: str
+    reason: Sealed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldReleased:
+    """A legal hold ended."""
+
+    kind: ClassVar[str] = "privacy.hold_released"
+    subject: str
+    reason: Sealed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureOrdered:
+    """Somebody decided to erase a subject; the work is durable from here on."""
+
+    kind: ClassVar[str] = "privacy.erasure_ordered"
+    subject: str
+    reason: Sealed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectErased:
+    """A subject's key was destroyed and their rows are gone; how many, by store."""
+
+    kind: ClassVar[str] = "privacy.subject_erased"
+    subject: str
+    erased: tuple[ErasedCount, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureProven:
+    """The raw files were searched after an erasure; an empty `found_in` means that nothing is left."""
+
+    kind: ClassVar[str] = "privacy.erasure_proven"
+    subject: str
+    files: int
+    bytes: int
+    needles: int
+    found: int

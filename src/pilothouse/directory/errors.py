@@ -1,6 +1,6 @@
 """Refusals of the directory."""
 
-from pilothouse.kernel.errors import Conflict, Exhausted, Missing, Unauthenticated
+from pilothouse.kernel.errors import Conflict, Denied, Exhausted, Missing, Unauthenticated
 
 
 class NoSuchPerson(Missing):
@@ -31,3 +31,21 @@ class TooManyTries(Exhausted):
     """Too many failed sign-ins; `facts["wait_s"]` says for how long this account or address waits."""
 
     code = "directory.too_many_tries"
+
+
+class NoSuchSubject(Missing):
+    """Nothing was ever sealed for, and nobody in the directory is, this subject."""
+
+    code = "privacy.no_such_subject"
+
+
+class NotErasable(Denied):
+    """This subject is the organisation or the platform itself, or whoever asks; `facts["rule"]` says which."""
+
+    code = "privacy.not_erasable"
+
+
+class UnderHold(Conflict):
+    """A legal hold forbids erasing this subject."""
+
+    code = "privacy.under_hold"

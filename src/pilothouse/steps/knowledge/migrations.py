@@ -28,4 +28,7 @@ MIGRATIONS = (
         "create table knowledge_epoch (id integer primary key, epoch integer not null)",
         "insert into knowledge_epoch values (1, 0)",
     )),
+    Migration(name="knowledge/0002_forgotten", statements=(
+        "create table forgotten (kind text not null, value text not null, primary key (kind, value))",
+    )),
 )

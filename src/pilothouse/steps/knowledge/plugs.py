@@ -1,7 +1,10 @@
 """What knowledge offers earlier steps: facts for gates about the documents a use case stands on."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
+from pilothouse.directory.contracts import Person
+from pilothouse.directory.ports import Plan
 from pilothouse.kernel.store import Reader
 from pilothouse.steps.knowledge.api import Knowledge
 from pilothouse.steps.knowledge.contracts import DocumentIngested, DocumentRemoved, Source, SourceDefined
@@ -12,6 +15,21 @@ FRESH_DAYS = 31
 
 _REASON = 6
 _KINDS = (SourceDefined.kind, DocumentIngested.kind, DocumentRemoved.kind)
+
+
+class KnowledgeForgetter:
+    """Erases a person from documents, passages, indexes and the lake."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self._knowledge = knowledge
+
+    async def plan(self, subject: str, person: Person | None) -> Sequence[Plan]:
+        """Look for their own documents, and for their name and address in everybody else's."""
+        found = await self._knowledge.traces(subject, [n for n in (person.name, person.email) if n] if person else [])
+        count = len(found.documents) + len(found.passages) + len(found.titles)
+        return (Plan(store="knowledge", unit="documents deleted, passages and titles redacted", count=count,
+                     apply=lambda tx: self._knowledge.forget_in(tx, found),
+                     settle=self._knowledge.settle_erasure),)
 
 
 class KnowledgeFacts:

@@ -310,3 +310,62 @@ def findings(reader: Reader, source_id: str = "") -> Sequence[tuple[Finding, int
                        " order by f.kind, d.path, o.path", source_id, source_id)
     return [(Finding(**{n: r[n] for n in Finding.__slots__}), int(r["access"] or 0), int(r["other_access"] or 0))  # type: ignore[arg-type]
             for r in rows]
+
+
+def owned_alone(reader: Reader, subject: str) -> tuple[str, ...]:
+    """Return every version of the documents in sources that a person owns and that nobody else may read."""
+    alone = json.dumps([f"person:{subject}"])
+    rows = reader.rows("select d.id from document d join source s on s.id = d.source_id where s.owner = ?"
+                       " and not exists (select 1 from access_set a where a.source_id = s.id and a.readers <> ''"
+                       " and a.readers <> ?)", subject, alone)
+    return tuple(str(r["id"]) for r in rows)
+
+
+def every_passage(reader: Reader) -> Sequence[Row]:
+    """Return the row, document and content id of every passage of every version."""
+    return reader.rows("select row_number, document_id, content from passage order by row_number")
+
+
+def titles(reader: Reader) -> Sequence[tuple[str, str]]:
+    return [(str(r["id"]), str(r["title"])) for r in reader.rows("select id, title from document")]
+
+
+def rows_of(reader: Reader, documents: Iterable[str]) -> Sequence[int]:
+    """Return the index rows of some documents."""
+    return [int(r["row_number"] or 0) for d in documents
+            for r in reader.rows("select row_number from passage where document_id = ?", d)]
+
+
+def digests_of(reader: Reader, documents: Iterable[str]) -> tuple[str, ...]:
+    """Return the digests of the originals that some documents were cut from."""
+    found = (reader.rows("select digest from document where id = ?", d) for d in documents)
+    return tuple(sorted({str(r["digest"]) for rows in found for r in rows}))
+
+
+def erase_document(tx: Transaction, document_id: str) -> None:
+    """Delete a version with its passages and their texts; the indexes are told before, by row."""
+    for r in tx.rows("select content from passage where document_id = ?", document_id):
+        tx.run("delete from content where id = ?", r["content"])
+    tx.run("delete from passage where document_id = ?", document_id)
+    tx.run("delete from finding where document_id = ? or other_id = ?", document_id, document_id)
+    tx.run("delete from index_change where document_id = ?", document_id)
+    tx.run("delete from document where id = ?", document_id)
+    touch(tx)
+
+
+def remember_forgotten(tx: Transaction, *, rows: Iterable[int], digests: Iterable[str]) -> None:
+    """Note index rows and originals whose files must still go, so that a crash after the commit leaves none."""
+    for kind, values in (("row", map(str, rows)), ("original", digests)):
+        for value in values:
+            tx.run("insert into forgotten values (?,?) on conflict do nothing", kind, value)
+
+
+def forgotten(reader: Reader) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Return (index rows, digests of originals) whose files must still go."""
+    found = reader.rows("select kind, value from forgotten order by kind, value")
+    return (tuple(int(str(r["value"])) for r in found if r["kind"] == "row"),
+            tuple(str(r["value"]) for r in found if r["kind"] == "original"))
+
+
+def settle_forgotten(tx: Transaction) -> None:
+    tx.run("delete from forgotten")

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from pilothouse.directory.contracts import PersonAdded, PersonDisabled
+from pilothouse.directory.contracts import PersonAdded, PersonDisabled, SubjectErased
 from pilothouse.kernel.call import Call
 from pilothouse.kernel.clock import instant
 from pilothouse.kernel.codec import convert
@@ -12,7 +12,7 @@ from pilothouse.steps.gateway.contracts import AnswerGiven
 from pilothouse.steps.oversight.api import Oversight
 
 OPENS_REVIEWS_ON = (AnswerGiven.kind,)
-LEARNS_NAMES_ON = (PersonAdded.kind, PersonDisabled.kind)
+LEARNS_NAMES_ON = (PersonAdded.kind, PersonDisabled.kind, SubjectErased.kind)
 
 
 async def open_reviews(oversight: Oversight, call: Call, entries: Sequence[Entry]) -> None:

@@ -16,7 +16,8 @@ from pilothouse.kernel.operation import NoFields, operation
 from pilothouse.kernel.principal import Principal
 from pilothouse.kernel.store import Database, Reader, Row, Transaction
 from pilothouse.steps.knowledge import store
-from pilothouse.steps.knowledge.api import retrieving, sharing, viewing
+from pilothouse.steps.knowledge.api import forgetting, retrieving, sharing, viewing
+from pilothouse.steps.knowledge.api.forgetting import Traces
 from pilothouse.steps.knowledge.api.indexing import Indexing
 from pilothouse.steps.knowledge.api.ingesting import Ingesting, Progress, Tally, Target, remove
 from pilothouse.steps.knowledge.api.keeping import Keeping
@@ -294,6 +295,26 @@ class Knowledge:
         call.authorize("knowledge:rebuild", on="*")
         async with self._one_at_a_time:
             return await self._keeping.rebuild(call, progress)
+
+    async def traces(self, subject: str, names: Sequence[str]) -> Traces:
+        """Return what is about a person in documents (not an operation: the caller authorizes)."""
+        return await self._database.read(lambda r: forgetting.traces(r, subject, names))
+
+    @staticmethod
+    def forget_in(tx: Transaction, found: Traces) -> int:
+        """Erase traces in an open transaction; returns how many (the caller authorizes)."""
+        return forgetting.forget(tx, found)
+
+    async def settle_erasure(self, call: Call) -> None:
+        """Rid lake and indexes of what was erased, now or before a crash; safe to run again."""
+        rows, digests = await self._database.read(store.forgotten)
+        for digest in digests:
+            await asyncio.to_thread(self._keeping.lake.delete, digest)
+        if rows:
+            await self._indexing.forget(rows)
+            await self._indexing.catch_up()
+        if rows or digests:
+            await self._database.write(call, store.settle_forgotten)
 
     async def _source(self, name: str) -> Source:
         for source in await self._database.read(store.sources):

@@ -107,6 +107,15 @@ class Indexing:
         fused = ranking.fuse([[h.row for h in hits] for hits in rankings])
         return tuple(Scored(row=row, score=score) for row, score in fused)
 
+    async def forget(self, rows: Sequence[int]) -> None:
+        """Rid the files of some rows: vectors are overwritten, and the lexical index, which keeps what it deletes
+        until it merges, starts anew with the next catch-up."""
+        async with self._replaying:
+            await asyncio.to_thread(self._lexical.purge)
+            if self._dense is not None:
+                await asyncio.to_thread(self._dense.remove, rows)
+                await asyncio.to_thread(self._dense.flush, self._dense.mark)
+
     async def purge(self) -> None:
         """Empty both indexes; the next catch-up fills them again."""
         async with self._replaying:
