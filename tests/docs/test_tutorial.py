@@ -13,6 +13,9 @@ BLOCKS = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXPECTED = {
     "tutorial.md": ("API key", "2 added", "2 unchanged", "five days of annual leave", "do not answer",
                     '"recommended": "hold"', "whole:", "backup in copy"),
+    "how-to/keep-the-programme-as-code.md": (
+        "5 of 5 to change; nothing was applied", "5 of 5 changed", "0 of 5 changed", "least_change: 5.0 -> 8.0",
+        "refused: exit code 2"),
     "how-to/erase-a-person.md": ("under legal hold", "refused: exit code 5", "nothing is left", "whole:", "[erased]"),
     "how-to/hand-over-to-an-auditor.md": ("texts left sealed", "texts in clear", "whole:", "found: exit code 1"),
 }

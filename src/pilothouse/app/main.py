@@ -103,6 +103,24 @@ def ingest(home: str, paths: tuple[str, ...], source: str, readers: tuple[str, .
 
 @cli.command()
 @HOME
+@click.argument("directory", default="")
+@click.option("--dry-run", is_flag=True, help="Show the difference and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="The difference as JSON.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of the files, for editors.")
+def apply(home: str, directory: str, dry_run: bool, as_json: bool, schema: bool) -> None:
+    """Make true what a folder of YAML files declares: people, models, sources, gates, use cases with KPIs and RACI."""
+    from pilothouse.app.programme import applying, declaring
+
+    if schema:
+        click.echo(declaring.schema(), nl=False)
+        return
+    if not directory:
+        raise click.UsageError("name the folder with the YAML files, or --schema")
+    asyncio.run(applying.apply(workspace_at(home), Path(directory), dry_run=dry_run, as_json=as_json))
+
+
+@cli.command()
+@HOME
 @click.argument("question")
 @click.option("--use-case", default="trial", help="Use case to ask; your trial if not given.")
 def ask(home: str, question: str, use_case: str) -> None:

@@ -1,0 +1,1 @@
+"""Programme as code: YAML files that declare what should be there, compared with what is, and applied."""
