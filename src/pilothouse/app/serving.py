@@ -15,23 +15,28 @@ from pilothouse.app.demo import loading as demo
 from pilothouse.app.settings import Settings, check_bind
 from pilothouse.app.wire import Assembled, assemble
 from pilothouse.app.workspace import Ownership, Workspace
+from pilothouse.backends.engine import head_of
 from pilothouse.doors.console.app import Console
 from pilothouse.doors.console.drawing import Drawing
 from pilothouse.doors.http.app import HttpApp
 from pilothouse.doors.http.chat_completions import ChatCompletions
+from pilothouse.doors.http.cross_origin import CrossOrigin, origins_of
 from pilothouse.doors.http.identity import Identity
 from pilothouse.doors.http.models_and_embeddings import ModelsAndEmbeddings
 from pilothouse.doors.http.wire import endpoint
 from pilothouse.doors.mcp.http import McpEndpoint
+from pilothouse.kernel.errors import PilothouseError
 
 _log = logging.getLogger("pilothouse.server")
+PROBE_BYTES = 256 * 1024
+"""What must still fit on the disk for this server to be ready; more than one group of commits needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
     """The HTTP application and what must be closed with it."""
 
-    app: HttpApp
+    app: CrossOrigin
     mcp: McpEndpoint
     drawing: Drawing
 
@@ -46,13 +51,28 @@ def doors_of(a: Assembled, workspace: Workspace, ownership: Ownership) -> Doors:
     console = Console(platform=a.platform, identity=identity, drawing=drawing, secure=_secure(settings),
                       sign_ins=lambda: demo.sign_ins(workspace))
     app = HttpApp(
-        a.platform, identity, version=version("pilothouse"), ready=lambda: "", metrics=lambda: metrics.text(a),
-        more=console.routes(), hot={
+        a.platform, identity, version=version("pilothouse"), ready=lambda: unready(a, workspace),
+        metrics=lambda: metrics.text(a), more=console.routes(), hot={
             ("POST", "/v1/chat/completions"): endpoint(identity, "gateway.answer", chat.handle),
             ("GET", "/v1/models"): endpoint(identity, "gateway.askable", other.models),
             ("POST", "/v1/embeddings"): endpoint(identity, "gateway.embed", other.embeddings),
             **{(verb, "/mcp"): mcp for verb in ("GET", "POST", "DELETE")}})
-    return Doors(app=app, mcp=mcp, drawing=drawing)
+    return Doors(app=CrossOrigin(app, origins_of(settings.assist_origins)), mcp=mcp, drawing=drawing)
+
+
+def unready(a: Assembled, workspace: Workspace) -> str:
+    """Say why no work should be sent here, or nothing: the disk takes no bytes, or the database does not answer."""
+    probe = workspace.home / "probe"
+    try:
+        probe.write_bytes(bytes(PROBE_BYTES))
+        probe.unlink()
+        a.database.read_now(head_of)
+    except OSError as broken:
+        probe.unlink(missing_ok=True)
+        return f"the workspace's disk cannot be written: {broken.strerror}\n"
+    except PilothouseError as broken:
+        return f"{broken.message}\n"
+    return ""
 
 
 def _secure(settings: Settings) -> bool:

@@ -30,6 +30,8 @@ class Settings:
     tls_certificate: str = ""
     """PILOTHOUSE_TLS_CERTIFICATE and PILOTHOUSE_TLS_KEY: PEM files, for TLS without a proxy."""
     tls_key: str = ""
+    assist_origins: str = ""
+    """PILOTHOUSE_ASSIST_ORIGINS: origins, parted by commas, whose pages may use the assist; none if unset."""
     documents: tuple[Path, ...] = ()
     """PILOTHOUSE_DOCUMENTS: folders, parted by colons, that sources may be read from; anywhere if unset."""
 
@@ -44,6 +46,7 @@ def from_environment(env: Mapping[str, str] | None = None, *, home: str = "") ->
         host=env.get("PILOTHOUSE_HOST") or "127.0.0.1", port=_port(env.get("PILOTHOUSE_PORT") or str(PORT_DEFAULT)),
         database=env.get("PILOTHOUSE_DATABASE", ""), behind_proxy=env.get("PILOTHOUSE_BEHIND_PROXY", "") == "1",
         tls_certificate=env.get("PILOTHOUSE_TLS_CERTIFICATE", ""), tls_key=env.get("PILOTHOUSE_TLS_KEY", ""),
+        assist_origins=env.get("PILOTHOUSE_ASSIST_ORIGINS", ""),
         documents=tuple(Path(p) for p in env.get("PILOTHOUSE_DOCUMENTS", "").split(os.pathsep) if p))
 
 
@@ -57,5 +60,5 @@ def check_bind(settings: Settings) -> None:
     """Raise Invalid when passwords and keys would cross a network in the clear."""
     safe = settings.host in LOOPBACK or settings.behind_proxy or (settings.tls_certificate and settings.tls_key)
     if not safe:
-        raise Invalid(f"{settings.host} is not loopback: give --tls-certificate and --tls-key, or --behind-proxy if a "
-                      "proxy in front ends TLS", field="host")
+        raise Invalid(f"{settings.host} is not loopback: set PILOTHOUSE_TLS_CERTIFICATE and PILOTHOUSE_TLS_KEY, "
+                      "or give --behind-proxy if a proxy in front ends TLS", field="host")

@@ -1,5 +1,6 @@
 """The HTTP application: hot wire endpoints first, then every operation, the console, MCP and the operator's pages."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -79,7 +80,7 @@ def _constant(body: bytes, media_type: str) -> Callable[[Request], Awaitable[Res
 
 def _readiness(ready: Callable[[], str]) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        missing = ready()
+        missing = await asyncio.to_thread(ready)
         return PlainTextResponse(missing or "ready", status_code=503 if missing else 200)
 
     return endpoint
@@ -87,6 +88,6 @@ def _readiness(ready: Callable[[], str]) -> Callable[[Request], Awaitable[Respon
 
 def _measured(metrics: Callable[[], bytes]) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        return Response(metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(await asyncio.to_thread(metrics), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return endpoint
