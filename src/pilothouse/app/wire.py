@@ -63,6 +63,7 @@ from pilothouse.steps.portfolio import jobs as portfolio_jobs
 from pilothouse.steps.portfolio import migrations as portfolio_tables
 from pilothouse.steps.portfolio.api import Portfolio
 from pilothouse.steps.portfolio.api.board import Board
+from pilothouse.steps.portfolio.api.strategy import Strategy
 from pilothouse.steps.rollout import jobs as rollout_jobs
 from pilothouse.steps.rollout import migrations as rollout_tables
 from pilothouse.steps.rollout.api import Rollout
@@ -187,9 +188,10 @@ async def assemble(workspace: Workspace) -> Assembled:
     for forgetter in (SealedTexts(database), KnowledgeForgetter(knowledge), Account(database, people.refresh)):
         privacy.forgetters.plug(forgetter)
     platform = Platform(directory=directory, privacy=privacy, ledger=explorer, jobs=jobs, portfolio=portfolio,
-                        board=Board(database=database, portfolio=portfolio), knowledge=knowledge, gateway=gateway,
-                        people=people, oversight=oversight, workflows=workflows, adoption=adoption,
-                        rollout=rollout)
+                        board=Board(database=database, portfolio=portfolio),
+                        strategy=Strategy(database=database, mint=mint, portfolio=portfolio),
+                        knowledge=knowledge, gateway=gateway, people=people, oversight=oversight, workflows=workflows,
+                        adoption=adoption, rollout=rollout)
 
     def system() -> Call:
         return Call(principal=SYSTEM, access=access, trace=TraceId(secrets.token_hex(16)), at=clock.now(), door="job")

@@ -12,7 +12,7 @@ ROLES: tuple[str, ...] = get_args(Role)
 _EMPLOYEE = frozenset({
     "directory:me", "use_case:read", "use_case:propose", "gateway:ask", "gateway:read_own", "knowledge:query",
     "knowledge:read", "people:learn", "people:read", "workflows:rate", "workflows:read_own", "adoption:read",
-    "rollout:read",
+    "rollout:read", "learning:record",
 })
 _LEAD = frozenset({"gateway:list", "gateway:read_all", "oversight:read", "ledger:read", "workflows:read",
                    "directory:list", "jobs:read"})
@@ -29,13 +29,14 @@ PERMITS: Mapping[str, frozenset[str]] = {
     "risk": _EMPLOYEE | _LEAD | {
         "use_case:assess", "use_case:decide", "oversight:configure", "oversight:unmask", "rollout:halt",
         "privacy:hold", "privacy:erase", "ledger:export"},
-    "sponsor": _EMPLOYEE | _LEAD | {"use_case:assess", "use_case:decide", "rollout:advance", "rollout:halt"},
+    "sponsor": _EMPLOYEE | _LEAD | {"use_case:assess", "use_case:decide", "objective:define", "rollout:advance",
+                                    "rollout:halt"},
     "administrator": _EMPLOYEE | _LEAD | {
         "directory:manage", "gateway:configure", "gateway:embed", "knowledge:define", "knowledge:ingest",
         "knowledge:resolve", "knowledge:rebuild", "people:assign", "people:define", "people:certify",
         "use_case:define", "use_case:measure", "use_case:freeze", "use_case:assess", "use_case:configure",
-        "oversight:configure", "rollout:propose", "rollout:halt", "privacy:hold", "privacy:erase", "ledger:export",
-        "jobs:cancel"},
+        "objective:define", "oversight:configure", "rollout:propose", "rollout:halt", "privacy:hold", "privacy:erase",
+        "ledger:export", "jobs:cancel"},
     "system": frozenset({"*"}),
 }
 """Permissions by role. `system` is the platform acting for itself (jobs, sweepers) and is granted to nobody."""

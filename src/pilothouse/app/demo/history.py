@@ -27,6 +27,7 @@ from pilothouse.steps.portfolio.contracts import (
     UseCaseId,
     UseCaseRef,
 )
+from pilothouse.steps.portfolio.contracts.strategy import NewLearning, NewObjective, ObjectiveLink
 from pilothouse.steps.workflows.contracts import NewRating
 
 Tree = Mapping[str, Any]
@@ -80,7 +81,7 @@ def plan(org: Tree, asked: Tree) -> tuple[Step, ...]:
     """Return every step in the order of its simulated time; the same seed gives the same history."""
     rng = random.Random(org["simulation"]["seed"])  # noqa: S311  # a simulation, not a secret
     steps = [*_sources(org), *_credentials(org), *(s for u in org["use_cases"] for s in _use_case(org, u, rng)),
-             *_questions(org, asked, rng), *_reviews(org, rng)]
+             *_strategy(org), *_questions(org, asked, rng), *_reviews(org, rng)]
     return tuple(sorted(steps, key=lambda s: s.at))
 
 
@@ -176,8 +177,13 @@ def proposal_of(u: Tree) -> Proposal:
         data_classes=(*(c for c in u["data_classes"] if c not in ("internal", "public", "confidential")),
                       *(("criminal",) if tier == "high" and "kyc" in slug else ())),
         purpose="hiring" if tier == "high" and "interview" in slug else "", geographies=tuple(u["geographies"]),
-        units=tuple(u["units_served"]), sources=tuple(u["sources"]),
+        units=tuple(u["units_served"]), benefit_owner=u["benefit_owner"] or "", kill_criteria=_kills(u),
+        sources=tuple(u["sources"]),
         join_anyway="Another process with its own owner and measure")
+
+
+def _kills(u: Tree) -> str:
+    return " ".join(k["kill_criterion"] for k in u["kpis"] if k.get("kill_criterion"))
 
 
 async def _id(scene: Scene, u: Tree) -> UseCaseId:
@@ -265,6 +271,42 @@ def _gate(u: Tree, gate: Tree) -> Callable[[Scene], Awaitable[object]]:
             if made.status == "waiting":
                 await a.platform.portfolio.decide_gate(await scene.as_(u["second_vote"]), asked)
         await a.subscriptions.deliver_all()
+
+    return act
+
+
+def _strategy(org: Tree) -> Iterator[Step]:
+    """Objectives with what counts towards them, and what was learned on the way."""
+    for n, o in enumerate(org["objectives"]):
+        yield Step(week(org, o["week"], hours=n / 10), f"objective {o['slug']}", _define_objective(org, o))
+        for link in o["links"]:
+            yield Step(week(org, link["week"], hours=30 + n / 10), f"link to {o['slug']}", _link(org, o, link))
+    for x in org["learnings"]:
+        yield Step(week(org, x["week"], hours=40), "learning", _learn(x))
+
+
+def _define_objective(org: Tree, o: Tree) -> Callable[[Scene], Awaitable[object]]:
+    async def act(scene: Scene) -> None:
+        await scene.assembled.platform.strategy.define_objective(
+            await scene.as_(org["sign_ins"]["sponsor"]), NewObjective(
+                slug=o["slug"], title=o["title"], statement=o["statement"], owner=o["owner"], due=str(o["due"])))
+
+    return act
+
+
+def _link(org: Tree, o: Tree, link: Tree) -> Callable[[Scene], Awaitable[object]]:
+    async def act(scene: Scene) -> None:
+        await scene.assembled.platform.strategy.link_objective(
+            await scene.as_(org["sign_ins"]["sponsor"]), ObjectiveLink(
+                objective=o["slug"], use_case=link["use_case"], kpi=link["kpi"], share=link["share"]))
+
+    return act
+
+
+def _learn(x: Tree) -> Callable[[Scene], Awaitable[object]]:
+    async def act(scene: Scene) -> None:
+        await scene.assembled.platform.strategy.record_learning(
+            await scene.as_(x["by"]), NewLearning(statement=x["statement"], use_case=x["use_case"]))
 
     return act
 

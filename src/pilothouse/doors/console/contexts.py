@@ -31,6 +31,7 @@ from pilothouse.steps.portfolio.contracts import (
     UseCase,
 )
 from pilothouse.steps.portfolio.contracts.deciding import BoardPaper, ReasonsRow
+from pilothouse.steps.portfolio.contracts.strategy import Learning, Objective
 from pilothouse.steps.rollout.contracts import Measured, Phase
 from pilothouse.steps.workflows.contracts import Correction
 
@@ -96,6 +97,27 @@ class ReasonsPage:
     """Every live use case against the ten reasons."""
 
     rows: tuple[ReasonsRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectivesPage:
+    """Objectives, and the KPIs that may be counted towards them as (`use case/KPI`, title)."""
+
+    objectives: tuple[Objective, ...]
+    names: Mapping[str, str]
+    kpis: tuple[tuple[str, str], ...]
+    refused: RefusedForm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearningsPage:
+    """Learnings, all or those about a text."""
+
+    learnings: tuple[Learning, ...]
+    text: str
+    names: Mapping[str, str]
+    use_cases: tuple[tuple[str, str], ...]
+    refused: RefusedForm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

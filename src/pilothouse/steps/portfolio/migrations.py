@@ -48,4 +48,20 @@ MIGRATIONS = (
         "create table gate_opening (use_case_id text not null, round integer not null, cause text not null,"
         " seq integer not null, opened_at text not null, primary key (use_case_id, round, cause))",
     )),
+    Migration(name="portfolio/0003_strategy", statements=(
+        "alter table use_case add column benefit_owner text not null default ''",
+        "alter table use_case add column kill_criteria text not null default ''",
+        "create table objective (slug text primary key, title text not null, statement text not null,"
+        " owner text not null, due text not null, defined_at text not null, demo integer not null)",
+        "create table objective_link (objective text not null, use_case_id text not null, kpi text not null,"
+        " share real not null, primary key (objective, use_case_id, kpi))",
+        "create index objective_link_kpi on objective_link (use_case_id, kpi)",
+        "create table learning (id text primary key, dedup text not null unique, statement text not null,"
+        " use_case_id text not null, recorded_by text not null, recorded_at text not null, seq integer not null,"
+        " demo integer not null)",
+        "create table learning_evidence (seq integer primary key, learning text not null, stance text not null,"
+        " use_case_id text not null, entries text not null, note text not null, added_by text not null,"
+        " added_at text not null)",
+        "create index learning_evidence_learning on learning_evidence (learning)",
+    )),
 )

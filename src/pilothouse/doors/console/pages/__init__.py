@@ -12,8 +12,9 @@ from pilothouse.doors.console.pages import (
     people,
     portfolio,
     settings,
+    strategy,
 )
 
 PLACES: tuple[Place, ...] = tuple(
-    p for page in (home, gateway, portfolio, board, knowledge, people, oversight, adoption, ledger, settings)
+    p for page in (home, gateway, portfolio, board, strategy, knowledge, people, oversight, adoption, ledger, settings)
     for p in page.places.found)

@@ -50,13 +50,15 @@ async def waiting(platform: Platform, call: Call) -> tuple[Waiting, ...]:
             found.append(Waiting(rail="oversight", title=f"Review: {r.use_case}", address=f"/reviews/{r.id}",
                                  since=r.opened_at, urgent=r.is_overdue))
     if call.may("use_case:decide", on="*"):
+        for o in await platform.board.open_decisions(call, NoFields()):
+            found.append(Waiting(rail="portfolio", title=f"{o.title}: {o.says}", since=o.since,
+                                 address=f"/use-cases/{o.slug}/decision", urgent=o.cause != "votes wanted"))
         for u in await platform.portfolio.list_use_cases(call, PortfolioQuery()):
             if _decides(u, call):
                 gate = await platform.portfolio.assess_gate(call, UseCaseRef(use_case=u.id))
-                if gate.recommended in ("go", "conditional go", "kill"):
+                if gate.recommended in ("go", "conditional go"):
                     found.append(Waiting(rail="portfolio", title=f"Decide the gate of {u.title}: {gate.recommended}",
-                                         address=f"/use-cases/{u.slug}#decide", since=u.proposed_at,
-                                         urgent=gate.recommended == "kill"))
+                                         address=f"/use-cases/{u.slug}/decision", since=u.proposed_at, urgent=False))
     return tuple(found)
 
 

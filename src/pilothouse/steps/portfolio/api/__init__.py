@@ -19,6 +19,7 @@ from pilothouse.steps.portfolio.contracts import (
     Batch,
     DecidedGate,
     FreezeRequest,
+    GateAhead,
     GateAssessment,
     GateFact,
     GateRequest,
@@ -48,9 +49,19 @@ from pilothouse.steps.portfolio.errors import (
     Prohibited,
     TooFewSamples,
 )
-from pilothouse.steps.portfolio.logic import binding, diagnosing, gating, measuring, prioritising, triaging, wording
+from pilothouse.steps.portfolio.logic import (
+    binding,
+    diagnosing,
+    gating,
+    measuring,
+    prioritising,
+    recalling,
+    triaging,
+    wording,
+)
 from pilothouse.steps.portfolio.ports import GateFacts
 from pilothouse.steps.portfolio.store import deciding as gate_tables
+from pilothouse.steps.portfolio.store import strategy as strategy_tables
 
 
 class Portfolio:
@@ -67,12 +78,7 @@ class Portfolio:
         """Say what intake would answer to a proposal, without proposing it."""
         call.authorize("use_case:propose", on="*")
         wording.check(request)
-        return self._triage(request, await self._database.read(store.use_cases))
-
-    @staticmethod
-    def _triage(proposal: Proposal, existing: Sequence[UseCase]) -> Triage:
-        mature = any(u.stage in ("limited", "scaled") for u in existing)
-        return triaging.triage(proposal, existing, guardrails_mature=mature)
+        return await self._database.read(lambda r: _foretold(r, request, _triage(request, store.use_cases(r))))
 
     @operation("POST /api/v1/use-cases", effect="write")
     async def propose(self, call: Call, request: Proposal) -> UseCase:
@@ -99,7 +105,7 @@ class Portfolio:
         return await self._database.write(call, work)
 
     def _enter(self, tx: Transaction, call: Call, proposal: Proposal, *, trial: bool) -> UseCase:
-        triage = self._triage(proposal, store.use_cases(tx))
+        triage = _triage(proposal, store.use_cases(tx))
         if not trial:
             _welcome(triage)
         u = wording.use_case_of(proposal, id=UseCaseId(self._mint("uc")), by=call.principal.id, at=stamp(call.at),
@@ -150,6 +156,11 @@ class Portfolio:
         if held is None:
             held = self._standings[ref] = wording.standing_of(_known(reader, ref))
         return held
+
+    @staticmethod
+    def kpi_in(reader: Reader, u: UseCase, slug: str) -> KpiStanding:
+        """Return one KPI against its baseline in an open snapshot (the caller authorizes); raises NoSuchKpi."""
+        return _standing(reader, u, _kpi(reader, u.id, slug))
 
     @staticmethod
     def use_case_in(reader: Reader, ref: str) -> UseCase:
@@ -303,6 +314,23 @@ class Portfolio:
         results = [_standing(reader, u, k).result for k in store.kpis(reader, u.id)]
         own = diagnosing.own_facts(wording.standing_of(u), results)
         return diagnosing.diagnose((*own, *self._facts(reader, u, call)))
+
+
+def _triage(proposal: Proposal, existing: Sequence[UseCase]) -> Triage:
+    mature = any(u.stage in ("limited", "scaled") for u in existing)
+    return triaging.triage(proposal, existing, guardrails_mature=mature)
+
+
+def _foretold(reader: Reader, proposal: Proposal, triage: Triage) -> Triage:
+    """Add to a triage what a submitter wants to know next: worth, gates ahead, open points, and what others learned."""
+    policies = [deciding.policy_in(reader, stage, triage.risk_tier) for stage in binding.GATED]
+    spend = prioritising.spend_eur_month(proposal)
+    past = recalling.nearest(strategy_tables.learnings(reader), f"{proposal.title} {proposal.problem}")
+    return replace(
+        triage, work_eur_year=None if spend is None else 12 * spend, learnings=recalling.past(past),
+        gates=tuple(GateAhead(stage=p.stage, quorum=p.quorum, grade_min=p.grade_min, valid_days=p.valid_days)
+                    for p in policies),
+        open_points=triaging.open_points(proposal, triage.risk_tier))
 
 
 def _welcome(triage: Triage) -> None:

@@ -49,6 +49,10 @@ class Proposal:
     """Short name in addresses and in `model`; made from the title if empty."""
     join_anyway: str = ""
     """Reason to go on although a likely duplicate was shown."""
+    benefit_owner: str = ""
+    """Principal in whose budget or targets the benefit shows; nobody yet if empty."""
+    kill_criteria: str = ""
+    """When this is to be stopped, in a sentence agreed before anything is built."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +67,39 @@ class Likeness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PastLearning:
+    """What an earlier use case taught about the same thing, and how much speaks for and against it."""
+
+    id: str
+    statement: str
+    supports: int
+    contradicts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateAhead:
+    """A gate on the way, and what it will ask."""
+
+    stage: Stage
+    quorum: int
+    grade_min: Grade
+    valid_days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Triage:
-    """What intake found: the risk tier with its reason, likely duplicates, and whether it may go on."""
+    """What intake answers in one sitting: may it go on, how risky, like what, worth what, and what lies ahead."""
 
     verdict: Literal["welcome", "duplicate", "deferred", "prohibited"]
     risk_tier: RiskTier
     reasons: tuple[str, ...]
     duplicates: tuple[Likeness, ...] = ()
+    work_eur_year: float | None = None
+    """What the work costs today (EUR a year): the most that could be saved; None while volume or cost is unknown."""
+    gates: tuple[GateAhead, ...] = ()
+    open_points: tuple[str, ...] = ()
+    """What the first gate will ask for and the proposal does not say yet."""
+    learnings: tuple[PastLearning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +125,8 @@ class UseCase:
     risk_tier: RiskTier
     tier_reasons: tuple[str, ...]
     stage: Stage
+    benefit_owner: str = ""
+    kill_criteria: str = ""
     trial: bool
     """Askable only by its owner, never counted, cannot advance: what `init` creates so that a stranger can ask."""
     proposed_at: str

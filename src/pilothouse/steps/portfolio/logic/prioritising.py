@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pilothouse.steps.portfolio.contracts import MatrixPoint, UseCase
+from pilothouse.steps.portfolio.contracts import MatrixPoint, Proposal, UseCase
 
 _AUTONOMY = {"drafts for a person": 0, "answers people": 1, "acts alone": 3}
 _AUDIENCE = {"own team": 0, "employees": 1, "customers": 3, "public": 4}
@@ -24,7 +24,7 @@ def _point(u: UseCase) -> MatrixPoint:
                        quick_win=value is not None and points <= QUICK_WIN_COMPLEXITY_MAX and u.risk_tier != "high")
 
 
-def spend_eur_month(u: UseCase) -> float | None:
+def spend_eur_month(u: UseCase | Proposal) -> float | None:
     """Return what the work costs today (EUR a month): the most that could be saved, not a promise."""
     if u.volume_per_month is None or u.current_cost_eur is None:
         return None

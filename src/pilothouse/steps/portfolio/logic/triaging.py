@@ -60,6 +60,18 @@ def risk_tier(proposal: Proposal) -> tuple[RiskTier, tuple[str, ...]]:
     return ("limited", tuple(limited)) if limited else ("minimal", ("no listed use, no personal data, own people",))
 
 
+def open_points(proposal: Proposal, tier: RiskTier) -> tuple[str, ...]:
+    """Return what the first gate will ask for and a proposal leaves open, in the order in which it is usually done."""
+    asked = (("name a benefit owner", not proposal.benefit_owner),
+             ("agree when it is to be stopped", not proposal.kill_criteria.strip()),
+             ("count the monthly volume", proposal.volume_per_month is None),
+             ("measure what one costs today", proposal.current_cost_eur is None),
+             ("define a KPI and freeze its baseline", True), ("assign a RACI with one Accountable an activity", True),
+             ("find a second person to decide its gates", tier == "high"),
+             ("train reviewers", tier in ("limited", "high")))
+    return tuple(says for says, is_open in asked if is_open)
+
+
 def deferral(proposal: Proposal, *, guardrails_mature: bool) -> str:
     """Return why a proposal must wait, or nothing: customers and autonomy come after proven guardrails."""
     exposed = proposal.audience in ("customers", "public") or proposal.autonomy == "acts alone"

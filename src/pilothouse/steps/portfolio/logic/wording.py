@@ -24,6 +24,8 @@ def check(p: Proposal) -> None:
     for name, amount in (("volume_per_month", p.volume_per_month), ("current_cost_eur", p.current_cost_eur)):
         if amount is not None and amount < 0:
             raise Invalid("an amount cannot be negative; leave it out while it is unknown", field=name)
+    if len(p.kill_criteria) > PROBLEM_LENGTH_MAX:
+        raise Invalid(f"say when to stop in at most {PROBLEM_LENGTH_MAX} characters", field="kill_criteria")
     if p.slug and not (SLUG.fullmatch(p.slug) and len(p.slug) <= SLUG_LENGTH_MAX):
         raise Invalid(f"a short name is a-z, 0-9 and dashes, up to {SLUG_LENGTH_MAX} characters", field="slug")
 
@@ -56,7 +58,8 @@ def use_case_of(p: Proposal, *, id: UseCaseId, by: str, at: str, triage: Triage,
         audience=p.audience, autonomy=p.autonomy, data_classes=p.data_classes, geographies=p.geographies, units=p.units,
         sources=p.sources, owner=p.owner or by, proposed_by=by, risk_tier="minimal" if trial else triage.risk_tier,
         tier_reasons=("trial, asked only by its owner",) if trial else triage.reasons,
-        stage="pilot" if trial else "idea", trial=trial, proposed_at=at, demo=demo)
+        stage="pilot" if trial else "idea", trial=trial, proposed_at=at, demo=demo,
+        benefit_owner=p.benefit_owner, kill_criteria=p.kill_criteria.strip())
 
 
 def standing_of(u: UseCase) -> Standing:
