@@ -13,11 +13,13 @@ from tests.browser.conftest import ROLES, Demo
 
 EVERYBODY = ("/", "/ask", "/portfolio", "/portfolio/new", "/use-cases/policy-desk", "/use-cases/product-finder",
              "/use-cases/product-finder/kpis/minutes-per-product-question", "/knowledge", "/knowledge/documents",
-             "/people", "/people/courses/review-basics", "/adoption", "/rollout", "/settings", "/find?q=leave")
-LEADS = ("/reviews", "/ledger", "/ledger/7", "/models")
+             "/people", "/people/courses/review-basics", "/adoption", "/rollout", "/settings", "/find?q=leave",
+             "/portfolio/reasons", "/objectives", "/learnings", "/use-cases/product-finder/decision")
+LEADS = ("/reviews", "/ledger", "/ledger/7", "/models", "/workflows")
 PICTURED = ("/", "/portfolio", "/use-cases/product-finder", "/knowledge", "/adoption", "/rollout", "/reviews",
             "/ledger")
-SHOTS = Path(__file__).parents[2] / "test-artifacts"
+ROOT = Path(__file__).parents[2]
+SHOTS = ROOT / "test-artifacts"
 
 
 class Watched:
@@ -50,6 +52,34 @@ def test_each_role_opens_its_pages_and_is_refused_the_others(browser: Browser, d
         assert watched.page.locator(".demo-band").count() == 1 or not allowed or path in (
             "/portfolio/new", "/people", "/people/courses/review-basics", "/ask", "/find?q=leave", "/models")
     assert [s for s in watched.said if "403" not in s] == []
+    context.close()
+
+
+README: dict[str, tuple[str, str]] = {
+    "home": ("sponsor", "/"), "decision": ("sponsor", "/use-cases/product-finder/decision"),
+    "reasons": ("sponsor", "/portfolio/reasons"), "answer": ("employee", "/ask?use_case=policy-desk"),
+    "review": ("reviewer", "/reviews")}
+
+
+@pytest.mark.parametrize("name", README)
+def test_the_pictures_of_the_readme_can_be_made(browser: Browser, demo: Demo, name: str) -> None:
+    """They are written beside the others, or with PILOTHOUSE_SCREENSHOTS=docs to where the README shows them."""
+    folder = ROOT / "docs" / "images" if os.environ.get("PILOTHOUSE_SCREENSHOTS") == "docs" else SHOTS
+    folder.mkdir(parents=True, exist_ok=True)
+    context = browser.new_context(viewport={"width": 1120, "height": 720}, color_scheme="light")
+    page = context.new_page()
+    role, path = README[name]
+    demo.enter(page, role)
+    page.goto(demo.address + path, wait_until="networkidle")
+    if name == "answer":
+        page.fill("#text", "How long are call recordings kept?")
+        page.click("main button.primary")
+        page.wait_for_selector(".answer")
+    if name == "review":
+        page.click("tbody th a >> nth=0")
+        page.wait_for_selector("h1")
+    page.screenshot(path=str(folder / f"{name}.png"))
+    assert 5_000 < (folder / f"{name}.png").stat().st_size < 200_000
     context.close()
 
 
@@ -96,15 +126,22 @@ def test_a_reviewer_approves_what_was_seen_and_reading_changes_nothing(page: Pag
 
 def test_a_sponsor_kills_on_evidence_and_the_next_question_is_refused(page: Page, demo: Demo) -> None:
     demo.enter(page, "sponsor")
-    page.goto(demo.address + "/use-cases/product-finder")
+    page.goto(demo.address)
+    page.click("text=a kill criterion fired")
     assert page.input_value("#f-verdict") == "kill"
+    with page.expect_download() as paper:
+        page.click("text=PDF to sign")
+    assert Path(paper.value.path()).read_bytes().startswith(b"%PDF")
     page.click("#decide button.primary")  # the browser itself asks for the reason
     page.fill("#f-reason", "No minute was saved in fourteen weeks.")
     page.click("#decide button.primary")
     page.wait_for_selector(".says")
     assert "retired" in page.inner_text(".says")
     page.goto(demo.address + "/ask")
-    assert page.locator("option[value=product-finder]").count() == 0
+    assert page.locator("main option[value=product-finder]").count() == 0
+    page.goto(demo.address + "/use-cases/product-finder")
+    page.click("text=as decided >> nth=0")
+    assert "Decided" in page.inner_text("main") and "No minute was saved" in page.inner_text("main")
 
 
 def test_intake_keeps_what_was_typed_when_it_refuses(page: Page, demo: Demo) -> None:
@@ -135,7 +172,14 @@ def test_the_keyboard_finds_and_walks_lists(page: Page, demo: Demo) -> None:
     page.goto(demo.address + "/portfolio")
     page.keyboard.press("Control+k")
     assert page.evaluate("document.activeElement.id") == "find"
-    page.evaluate("document.activeElement.blur()")
+    page.keyboard.type("payment")
+    page.wait_for_selector("#palette li:has-text('Where is my payment?')")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/use-cases/payment-investigations")
+    page.select_option("#switch", "policy-desk")
+    page.wait_for_url("**/use-cases/policy-desk")
+    page.goto(demo.address + "/portfolio")
     page.keyboard.press("j")
     assert page.locator("tbody tr.at").count() == 1
 
@@ -167,6 +211,39 @@ def test_pictures_are_kept_of_the_main_pages(browser: Browser, demo: Demo, width
     for path in PICTURED:
         page.goto(demo.address + path, wait_until="networkidle")
         picture = SHOTS / f"{path.strip('/').replace('/', '-') or 'home'}-{width}-{scheme}.png"
-        page.screenshot(path=str(picture), full_page=os.environ.get("PILOTHOUSE_SCREENSHOTS") != "docs")
+        page.screenshot(path=str(picture), full_page=True)
         assert picture.stat().st_size > 5_000
     context.close()
+
+
+def test_an_objective_and_a_learning_are_entered_in_the_browser(page: Page, demo: Demo) -> None:
+    demo.enter(page, "sponsor")
+    page.goto(demo.address + "/objectives")
+    page.fill("#f-title", "Fewer complaints come back")
+    page.fill("#f-slug", "Not A Slug")
+    page.fill("#f-statement", "By next summer one complaint in twenty is reopened.")
+    page.click("text=Define it")
+    page.wait_for_selector(".refused-box")
+    assert page.input_value("#f-title") == "Fewer complaints come back"
+    page.fill("#f-slug", "fewer-reopened")
+    page.click("text=Define it")
+    page.wait_for_selector("h2:has-text('Fewer complaints come back')")
+    page.goto(demo.address + "/learnings?q=product+sheet+search+baseline")
+    assert "a better search saves nothing" in page.inner_text("main")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_role_has_a_home_with_one_picture(page: Page, demo: Demo, role: str) -> None:
+    demo.enter(page, role)
+    page.goto(demo.address)
+    assert page.inner_text("h1 + .chip") == role
+    assert page.locator("figure.chart img").count() <= 1
+    for picture in page.locator("figure.chart img").all():
+        drawn = page.request.get(demo.address + str(picture.get_attribute("src")))
+        assert drawn.ok and "svg" in drawn.headers["content-type"]
+
+
+def test_pages_are_light_before_their_charts(page: Page, demo: Demo) -> None:
+    demo.enter(page, "risk")
+    heavy = {path: len(page.request.get(demo.address + path).body()) for path in (*EVERYBODY, *LEADS)}
+    assert {path: n for path, n in heavy.items() if n > 100_000} == {}

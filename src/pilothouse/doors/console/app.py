@@ -19,6 +19,7 @@ from pilothouse.doors.http.identity import Identity
 from pilothouse.kernel.call import Call
 from pilothouse.kernel.errors import Denied, PilothouseError, Unauthenticated
 from pilothouse.platform import Platform
+from pilothouse.steps.portfolio.contracts import PortfolioQuery
 
 COOKIE = "pilothouse_session"
 FORM_BYTES_MAX = 2_000_000
@@ -96,8 +97,11 @@ class Console:
 
     async def _page(self, request: Request, call: Call, form_token: str, page: Page) -> str:
         waiting = await self.waiting(call) if self.waiting else {}
+        cases = await self.platform.portfolio.list_use_cases(call, PortfolioQuery()) if call.may(
+            "use_case:read", on="*") else ()
         return rendering.render(page.template, {
             "page": page, "c": page.context, "me": call.principal, "may": lambda p, on="*": call.may(p, on=on),
+            "cases": [(u.slug, u.title) for u in cases], "case": request.path_params.get("use_case", ""),
             "form_token": form_token, "rail": rail_of(call, waiting), "says": _said(request),
             "path": request.url.path, "has_htmx": rendering.htmx() is not None})
 

@@ -67,8 +67,11 @@ def weekly(rows: Sequence[Mapping[str, Any]], *, title: str, share: bool) -> Spe
 
 def bars(rows: Sequence[Mapping[str, Any]], *, title: str) -> Spec:
     """Show counts by name as horizontal bars from zero, labelled with their value."""
-    y = {"field": "name", "type": "nominal", "title": None, "sort": "-x"}
-    x = {"field": "value", "type": "quantitative", "title": title, "scale": {"domainMin": 0}}
-    return {"width": 480, "data": {"values": list(rows)}, "layer": [
+    y = {"field": "name", "type": "nominal", "title": None, "sort": "-x", "axis": {"labelLimit": 320}}
+    x = {"field": "value", "type": "quantitative", "title": title, "scale": {"domainMin": 0},
+         "axis": {"tickMinStep": 1, "format": ",d"}}
+    # Room at the left: the reader's typeface may be wider than the one the labels were measured in.
+    room = {"left": 48, "top": 5, "bottom": 5, "right": 28}
+    return {"width": 380, "padding": room, "data": {"values": list(rows)}, "layer": [
         {"mark": {"type": "bar", "color": BLUE}, "encoding": {"x": x, "y": y}},
         {"mark": {"type": "text", "align": "left", "dx": 4}, "encoding": {"x": x, "y": y, "text": {"field": "value"}}}]}

@@ -33,7 +33,7 @@ from pilothouse.steps.portfolio.contracts import (
 from pilothouse.steps.portfolio.contracts.deciding import BoardPaper, ReasonsRow
 from pilothouse.steps.portfolio.contracts.strategy import Learning, Objective
 from pilothouse.steps.rollout.contracts import Measured, Phase
-from pilothouse.steps.workflows.contracts import Correction
+from pilothouse.steps.workflows.contracts import Correction, Feedback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,13 +178,29 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pictured:
+    """The one picture of a home: where it is drawn, what it says in words, and where its figures come from."""
+
+    title: str
+    address: str
+    says: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HomePage:
-    """A desk: what waits, what runs, what was asked, what was decided."""
+    """A desk: what waits, what runs, what changed since one was here last, and one picture."""
+
+    role: str
+    picture: Pictured | None
+    since: str
+    """When one signed in before; empty on the first visit."""
+    changes: tuple[tuple[str, Milestone], ...]
+    """(use case's slug, what happened), newest first."""
 
     waiting: tuple[Waiting, ...]
     jobs: tuple[Job, ...]
     answers: tuple[Explained, ...]
-    changed: tuple[Entry, ...]
     use_cases: tuple[UseCase, ...]
 
 
@@ -271,6 +287,24 @@ class AdoptionPage:
     use_cases: tuple[UseCase, ...]
     chosen: str
     report: UsageReport | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowRow:
+    """A use case's feedback, and its corrections that nobody settled."""
+
+    use_case: UseCase
+    feedback: Feedback
+    corrections: tuple[Correction, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowsPage:
+    """Feedback by use case."""
+
+    rows: tuple[WorkflowRow, ...]
+    names: Mapping[str, str]
+    refused: RefusedForm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ _STOPS: tuple[tuple[str, str, str, int, str], ...] = (
     ("gateway", "Models", "/models", 3, "gateway:list"),
     ("people", "People", "/people", 4, "people:read"),
     ("oversight", "Oversight", "/reviews", 5, "oversight:read"),
+    ("workflows", "Workflows", "/workflows", 6, "workflows:read"),
     ("adoption", "Adoption", "/adoption", 7, "adoption:read"),
     ("rollout", "Rollout", "/rollout", 8, "rollout:read"),
     ("ledger", "Ledger", "/ledger", 0, "ledger:read"),

@@ -4,6 +4,7 @@ from pilothouse.doors.console.desk import Place
 from pilothouse.doors.console.pages import (
     adoption,
     board,
+    finding,
     gateway,
     home,
     knowledge,
@@ -13,8 +14,9 @@ from pilothouse.doors.console.pages import (
     portfolio,
     settings,
     strategy,
+    workflows,
 )
 
-PLACES: tuple[Place, ...] = tuple(
-    p for page in (home, gateway, portfolio, board, strategy, knowledge, people, oversight, adoption, ledger, settings)
-    for p in page.places.found)
+PAGES = (home, gateway, portfolio, board, strategy, knowledge, people, oversight, workflows, adoption, ledger, settings,
+         finding)
+PLACES: tuple[Place, ...] = tuple(p for page in PAGES for p in page.places.found)

@@ -1,5 +1,23 @@
 // Keyboard: Ctrl-K finds; j and k walk a list, Enter opens, x marks. Everything also works without this file.
 (() => {
+  document.documentElement.classList.add("scripted");
+  document.addEventListener("change", (e) => e.target.matches("[data-submits]") && e.target.form.requestSubmit());
+  // The palette: arrows walk what was found, Enter opens it, Escape leaves.
+  const find = document.getElementById("find");
+  const palette = document.getElementById("palette");
+  let chosen = -1;
+  palette?.addEventListener("htmx:afterSettle", () => { chosen = -1; });
+  find?.addEventListener("keydown", (e) => {
+    const all = [...palette.querySelectorAll("li")];
+    if (e.key === "Escape") { palette.replaceChildren(); find.blur(); }
+    if (e.key === "ArrowDown" || e.key === "ArrowUp") {
+      e.preventDefault();
+      chosen = Math.max(0, Math.min(all.length - 1, chosen + (e.key === "ArrowDown" ? 1 : -1)));
+      all.forEach((li, i) => li.classList.toggle("at", i === chosen));
+      all[chosen]?.scrollIntoView({ block: "nearest" });
+    }
+    if (e.key === "Enter" && chosen >= 0) { e.preventDefault(); all[chosen].querySelector("a")?.click(); }
+  });
   const typing = (e) => e.target.closest("input, textarea, select, [contenteditable]");
   const rows = () => [...document.querySelectorAll("[data-list] tbody tr, ol[data-list] > li")];
   let at = -1;
