@@ -21,7 +21,8 @@ cf ca approx dept est min max tel ext ref vol pp p para ed eds rev jan feb mar a
 i.e u.s u.k a.m p.m z.b d.h bzw usw nr abs str inkl m mme mlle""".split())
 # Possessive, so that no run of stops or blanks is walked twice.
 # A heading is a whole line; every alternative begins with a fixed character, which lets the engine skip the rest.
-_END = re.compile(r"#(?:(?<=\n#)|(?<=\A#))#{0,5}[ \t][^\n]*+|[.!?।॥…]++[\"'”’»)\]]*+(?=\s|$)|\n[ \t]*+\n\s*+"
+_END = re.compile(r"#(?:(?<=\n#)|(?<=\A#))#{0,5}[ \t][^\n]*+|[.!?।॥…]++[\"'”’»)\]]*+(?: ?\[\d{1,3}\])*+(?=\s|$)"
+                  r"|\n[ \t]*+\n\s*+"
                   r"|\n(?=[ \t]*+(?:[-*•‣–]|\d{1,3}[.)]|#{1,6}|\|)[ \t])|\t(?=\S)")
 # German writes the day of a date with a full stop.
 _MONTH = re.compile("(?:Jan|Feb|Mär|Apr|Mai|Jun|Jul|Aug|Sep|Okt|Nov|Dez)")
@@ -33,7 +34,8 @@ def sentences(text: str) -> tuple[Span, ...]:
 
     Shapes: spans are disjoint, ordered, inside the text, and cover every character that is not white space.
     A full stop after an abbreviation, an initial or a number before a small letter does not end a sentence; blank
-    lines, headings, list items and table rows do. Rules for English, German and French; the danda ends Hindi sentences.
+    lines, headings, list items and table rows do. Marks of citations (`[1]`) belong to the sentence before. Rules for English,
+    German and French; the danda ends Hindi sentences.
     """
     return tuple(_spans(text))
 

@@ -24,7 +24,7 @@ def cited(answer: str, passages: Sequence[Passage | None]) -> tuple[int, ...]:
 def split(answer: str, passages: Sequence[Passage | None]) -> tuple[AnswerSentence, ...]:
     """Split an answer into sentences, each with what it cites and if that supports it; None is a hidden passage."""
     found = []
-    for span in _sentences_with_marks(answer):
+    for span in sentences(answer):
         piece = span.of(answer)
         numbers = cited(piece, passages)
         plain = MARK.sub("", piece).strip()
@@ -32,19 +32,6 @@ def split(answer: str, passages: Sequence[Passage | None]) -> tuple[AnswerSenten
             found.append(AnswerSentence(text=plain, citations=numbers,
                                         status=_status(plain, [passages[n - 1] for n in numbers])))
     return tuple(found)
-
-
-def _sentences_with_marks(answer: str) -> Sequence[Span]:
-    """Return sentence spans in which a mark right after the full stop belongs to the sentence before it."""
-    spans: list[Span] = []
-    for span in sentences(answer):
-        lead = re.match(r"(?:\[\d{1,3}\]\s*)+", span.of(answer))
-        if lead and spans:
-            spans[-1] = Span(spans[-1].start, span.start + lead.end())
-            span = Span(span.start + lead.end(), span.end)
-        if span.end > span.start:
-            spans.append(span)
-    return spans
 
 
 def _status(sentence: str, cited: Sequence[Passage | None]) -> SentenceStatus:
