@@ -12,13 +12,13 @@ from pilothouse.kernel.operation import NoFields
 from pilothouse.steps.gateway.contracts import AnswersQuery
 from pilothouse.steps.portfolio.contracts import (
     GateRequest,
-    KpiRef,
     KpiStanding,
     PortfolioQuery,
     Proposal,
     UseCase,
     UseCaseRef,
 )
+from pilothouse.steps.portfolio.contracts.samples import BatchQuery
 
 places = Places()
 SEVERAL = ("data_classes", "geographies", "units", "sources")
@@ -122,10 +122,10 @@ async def _receipts(desk: Desk, u: UseCase) -> tuple[tuple[str, str, str], ...]:
 async def kpi(desk: Desk) -> Answered:
     """Show where a KPI's figure comes from."""
     u, standing = await _kpi(desk)
-    ref = KpiRef(use_case=u.id, kpi=standing.kpi.slug)
     return Page(template="kpi.html", title=standing.kpi.title, rail="portfolio", demo=u.demo, context=KpiPage(
         use_case=u, standing=standing, formula=FORMULA[standing.kpi.shape],
-        batches=await desk.platform.portfolio.batches(desk.call, ref)))
+        batches=await desk.platform.portfolio.batches(desk.call, BatchQuery(
+            use_case=u.id, kpi=standing.kpi.slug, limit=50))))
 
 
 async def _kpi(desk: Desk) -> tuple[UseCase, KpiStanding]:
