@@ -36,7 +36,7 @@ from pilothouse.steps.gateway import migrations as gateway_tables
 from pilothouse.steps.gateway.api import Gateway
 from pilothouse.steps.gateway.drivers.extractive import ExtractiveModel
 from pilothouse.steps.gateway.drivers.opening import OpenModels
-from pilothouse.steps.gateway.plugs import GatewayFacts
+from pilothouse.steps.gateway.plugs import GatewayFacts, LedgerSamples
 from pilothouse.steps.knowledge import jobs as knowledge_jobs
 from pilothouse.steps.knowledge import migrations as knowledge_tables
 from pilothouse.steps.knowledge.api import Knowledge
@@ -56,8 +56,12 @@ from pilothouse.steps.oversight.plugs import DirectoryNames, OversightFacts, Pol
 from pilothouse.steps.people import migrations as people_tables
 from pilothouse.steps.people.api import People
 from pilothouse.steps.people.plugs import CredentialLicence, PeopleFacts
+from pilothouse.steps.portfolio import jobs as portfolio_jobs
 from pilothouse.steps.portfolio import migrations as portfolio_tables
 from pilothouse.steps.portfolio.api import Portfolio
+from pilothouse.steps.portfolio.api.samples import Samples
+from pilothouse.steps.portfolio.drivers.prometheus import PrometheusSource
+from pilothouse.steps.portfolio.drivers.sql import SqlSource
 from pilothouse.steps.rollout import jobs as rollout_jobs
 from pilothouse.steps.rollout import migrations as rollout_tables
 from pilothouse.steps.rollout.api import Rollout
@@ -71,6 +75,7 @@ MIGRATIONS = (*job_tables.MIGRATIONS, *directory_tables.MIGRATIONS, *portfolio_t
               *oversight_tables.MIGRATIONS, *workflows_tables.MIGRATIONS, *rollout_tables.MIGRATIONS)
 TENANT = TenantId("main")
 HEALTH_EVERY_S = 30.0
+FEEDS_EVERY_S = 30.0
 SYSTEM = Principal(id=PrincipalId("system"), tenant=TENANT, kind="service", name="Pilothouse",
                    grants=(Grant(role="system"),))
 
@@ -104,10 +109,12 @@ class Assembled:
 
     async def work(self, handlers: Mapping[str, Handler]) -> None:
         """Run jobs, subscriptions and the health watch until cancelled."""
-        everything = {**knowledge_jobs.handlers(self.platform.knowledge), **handlers}
+        everything = {**knowledge_jobs.handlers(self.platform.knowledge),
+                      **portfolio_jobs.handlers(self.platform.samples), **handlers}
         runner = JobRunner(self.jobs, everything, lambda job: self.system_call(demo=_is_demo(job)))
         await asyncio.gather(runner.run_forever(), self.subscriptions.run_forever(),
-                             every(HEALTH_EVERY_S, lambda: self.platform.rollout.watch(self.system_call())))
+                             every(HEALTH_EVERY_S, lambda: self.platform.rollout.watch(self.system_call())),
+                             every(FEEDS_EVERY_S, lambda: self.platform.samples.start_due(self.system_call())))
 
     async def close(self) -> None:
         """Finish in order: models, the last checkpoint, the database."""
@@ -155,6 +162,7 @@ async def assemble(workspace: Workspace) -> Assembled:
     models = OpenModels(extractive=ExtractiveModel(embedder=embedder))
     directory = Directory(database=database, mint=mint)
     portfolio = Portfolio(database=database, mint=mint)
+    samples = Samples(database=database, mint=mint, portfolio=portfolio, jobs=jobs)
     knowledge = Knowledge(
         database=database, mint=mint, parser=FileParser(), embedder=embedder, jobs=jobs,
         reader=FolderReader(roots=workspace.settings.documents, forbidden=(workspace.home, workspace.keys)),
@@ -172,12 +180,14 @@ async def assemble(workspace: Workspace) -> Assembled:
     rollout = Rollout(database=database, mint=mint, portfolio=portfolio, gateway=gateway, workflows=workflows)
     names = DirectoryNames(directory)
     _plug(directory, portfolio, knowledge, gateway, people, oversight, workflows, adoption, rollout, names)
+    _measure(portfolio, samples, gateway, database)
     checkpointer = Checkpointer(database, checkpoints, keys)
     access = RoleRulings()
     explorer = LedgerExplorer(database=database, verifier_key=str(keys.vkey),
                               latest_checkpoint=lambda: str(checkpoints.latest() or ""))
-    platform = Platform(directory=directory, ledger=explorer, jobs=jobs, portfolio=portfolio, knowledge=knowledge,
-                        gateway=gateway, people=people, oversight=oversight, workflows=workflows, adoption=adoption,
+    platform = Platform(directory=directory, ledger=explorer, jobs=jobs, portfolio=portfolio, samples=samples,
+                        knowledge=knowledge, gateway=gateway, people=people, oversight=oversight,
+                        workflows=workflows, adoption=adoption,
                         rollout=rollout)
 
     def system() -> Call:
@@ -204,6 +214,13 @@ def _plug(directory: Directory, portfolio: Portfolio, knowledge: Knowledge, gate
                   WorkflowFacts(workflows),
                   AdoptionFacts(gateway, adoption=adoption, people_in=directory.people_in), RolloutFacts(rollout)):
         portfolio.gate_facts.plug(facts)
+
+
+def _measure(portfolio: Portfolio, samples: Samples, gateway: Gateway, database: LedgerDatabase) -> None:
+    samples.plug("sql", SqlSource())
+    samples.plug("prometheus", PrometheusSource())
+    samples.plug("ledger", LedgerSamples(gateway, database))
+    portfolio.gate_facts.plug(samples)
 
 
 def _subscribers(platform: Platform, names: DirectoryNames) -> Sequence[Subscriber]:

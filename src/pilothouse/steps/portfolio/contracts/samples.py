@@ -246,8 +246,9 @@ class Feed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedRef:
-    """Names one feed."""
+    """Names one feed of one use case."""
 
+    use_case_id: UseCaseId
     feed: str
 
 

@@ -1,13 +1,13 @@
 """Observations into evidence: batches checked, canonical, hashed; summaries that add up."""
 
 import hashlib
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
 from pilothouse.kernel.clock import instant, stamp
 from pilothouse.kernel.errors import Invalid
+from pilothouse.stats.summary import LARGEST
 from pilothouse.steps.portfolio.contracts import Grade, Kpi, SampleBatch
 from pilothouse.steps.portfolio.logic import gauging
 
@@ -21,12 +21,20 @@ def check(kpi: Kpi, batch: SampleBatch) -> None:
     if not 1 <= len(batch.values) <= VALUES_MAX:
         raise Invalid(f"send 1 to {VALUES_MAX} values in one batch; this one has {len(batch.values)}", field="values")
     for i, v in enumerate(batch.values):
-        if not math.isfinite(v):
-            raise Invalid("a value is not a finite number; leave missing observations out", field=f"values[{i}]")
-        if kpi.shape == "proportion" and v not in (0, 1):
-            raise Invalid("this KPI is a share: send 1 for yes and 0 for no, one per case", field=f"values[{i}]")
+        try:
+            check_value(kpi, v)
+        except Invalid as wrong:
+            raise Invalid(wrong.message, field=f"values[{i}]") from wrong
     if batch.unit:
         gauging.same(kpi.unit, batch.unit)
+
+
+def check_value(kpi: Kpi, value: float) -> None:
+    """Raise Invalid when a number cannot be an observation of this KPI."""
+    if not abs(value) <= LARGEST:
+        raise Invalid("a value is not a finite number, or is beyond 1e150; leave missing observations out")
+    if kpi.shape == "proportion" and value not in (0, 1):
+        raise Invalid("this KPI is a share: send 1 for yes and 0 for no, one per case")
 
 
 def check_words(batch: SampleBatch) -> None:

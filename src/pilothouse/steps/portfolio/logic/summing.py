@@ -95,7 +95,7 @@ def linked(chain: str, digest: str) -> str:
     return hashlib.sha256(f"{chain}\n{digest}".encode()).hexdigest()
 
 
-def read_canonical(content: bytes, *, period: Period, accepted_at: str) -> SampleBatch:
+def read_canonical(content: bytes, *, period: Period) -> SampleBatch:
     """Read back what `measuring.canonical` wrote."""
     lines = content.decode().split("\n")
     case, kpi, _, source, instrument, starts_on, ends_on, grade, numbers, *more = lines
