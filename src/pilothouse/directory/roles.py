@@ -35,8 +35,9 @@ PERMITS: Mapping[str, frozenset[str]] = {
         "directory:manage", "gateway:configure", "gateway:embed", "knowledge:define", "knowledge:ingest",
         "knowledge:resolve", "knowledge:rebuild", "people:assign", "people:define", "people:certify",
         "use_case:define", "use_case:measure", "use_case:feed", "use_case:freeze", "use_case:assess",
-        "use_case:configure", "oversight:configure", "rollout:propose", "rollout:halt", "privacy:hold", "privacy:erase", "ledger:export",
-        "jobs:cancel"},
+        "use_case:configure",
+        "oversight:configure", "rollout:propose", "rollout:halt", "privacy:hold", "privacy:erase",
+        "ledger:export", "jobs:cancel"},
     "system": frozenset({"*"}),
 }
 """Permissions by role. `system` is the platform acting for itself (jobs, sweepers) and is granted to nobody."""

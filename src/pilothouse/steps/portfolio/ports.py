@@ -27,7 +27,7 @@ class SampleSource(Protocol):
         ...
 
     async def pull(self, feed: Feed, *, until: datetime, limit: int) -> Pulled:
-        """Return what comes after `feed.position`, at most `limit` observations, none later than `until`.
+        """Return what comes after `feed.position`, at most `limit` observations; `until` is now, for what goes by time.
 
         The same position gives the same page again, or the same with more behind it. What holds no value is counted
         as missing, never as 0. Raises Unavailable when trying again may help, Invalid when only a person can.

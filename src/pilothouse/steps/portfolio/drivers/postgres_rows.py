@@ -6,7 +6,6 @@ from typing import Any
 
 import asyncpg
 
-from pilothouse.kernel.errors import Invalid
 from pilothouse.steps.portfolio.contracts.samples import Feed, Pulled
 from pilothouse.steps.portfolio.drivers import rows
 from pilothouse.steps.portfolio.errors import SourceUnavailable
@@ -26,7 +25,7 @@ async def pull(address: str, feed: Feed, *, until: datetime, limit: int) -> Pull
         raise SourceUnavailable(f"the database behind {feed.address} does not answer ({type(problem).__name__})"
                                 ) from problem
     except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as problem:
-        raise Invalid(f"Postgres refuses the query: {problem}", field="query") from problem
+        raise rows.refusal("Postgres", problem) from problem
     return rows.pulled(feed, columns, found, limit=limit)
 
 

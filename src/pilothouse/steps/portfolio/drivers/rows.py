@@ -22,6 +22,11 @@ def check(feed: Feed) -> None:
                       " `at`; `mark` is unique and grows, such as the row's id", field="query")
 
 
+def refusal(database: str, problem: Exception) -> Invalid:
+    """Return what to say when the database does not take the query."""
+    return Invalid(f"{database} refuses the query, which must name `mark` and `value`: {problem}", field="query")
+
+
 def page_sql(query: str, *, after: bool, marker: str, limit: int) -> str:
     """Wrap a query so that it gives one page in order of its mark, and one row more."""
     where = f" where pulled.mark > {marker}" if after else ""

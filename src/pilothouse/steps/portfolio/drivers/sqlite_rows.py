@@ -8,7 +8,6 @@ from contextlib import closing
 from datetime import datetime
 from typing import Any
 
-from pilothouse.kernel.errors import Invalid
 from pilothouse.steps.portfolio.contracts.samples import Feed, Pulled
 from pilothouse.steps.portfolio.drivers import rows
 from pilothouse.steps.portfolio.errors import SourceUnavailable
@@ -38,6 +37,6 @@ def _read(path: str, feed: Feed, limit: int) -> tuple[Sequence[str], Sequence[Se
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR,
                     sqlite3.SQLITE_INTERRUPT):
             raise SourceUnavailable(f"the file behind {feed.address} cannot be read now ({problem})") from problem
-        raise Invalid(f"SQLite refuses the query: {problem}", field="query") from problem
+        raise rows.refusal("SQLite", problem) from problem
     except sqlite3.Error as problem:
-        raise Invalid(f"SQLite refuses the query: {problem}", field="query") from problem
+        raise rows.refusal("SQLite", problem) from problem
