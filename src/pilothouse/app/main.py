@@ -115,14 +115,17 @@ def ask(home: str, question: str, use_case: str) -> None:
 @cli.command()
 @click.argument("directory", default="")
 @click.option("--checkpoint", default="", metavar="FILE", help="A checkpoint kept elsewhere to compare with.")
-def verify(directory: str, checkpoint: str) -> None:
+@click.option("--deep", is_flag=True, help="Also hash every batch of samples again.")
+def verify(directory: str, checkpoint: str, deep: bool) -> None:
     """Compute the ledger of a workspace, backup or export again; exit code 1 names the first bad entry."""
     from pilothouse.app import verifying
 
     home = Path(directory) if directory else workspace_at("").home
-    found = verifying.verify(home, against=Path(checkpoint) if checkpoint else None)
+    found = verifying.verify(home, against=Path(checkpoint) if checkpoint else None, deep=deep)
     click.echo(f"whole: {found.entries} entries, root {found.root}\n{found.checkpoints} signed checkpoints, the latest "
                f"over {found.signed_entries} entries")
+    if found.batches is not None:
+        click.echo(f"{found.batches} batches of samples hashed again")
     if not checkpoint:
         click.echo("tamper-evident except to the holder of the signing key; keep a copy of checkpoints/latest "
                    "elsewhere and name it with --checkpoint")

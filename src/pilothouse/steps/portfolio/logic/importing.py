@@ -88,7 +88,7 @@ def read(kpi: Kpi, text: str) -> Rows:
 
 def _places(header: str, delimiter: str) -> dict[str, int]:
     names = [n.strip().strip('"').lower() for n in header.strip().split(delimiter)]
-    if unknown := [n for n in names if n not in COLUMNS]:
+    if unknown := [n for n in names if n and n not in COLUMNS]:
         raise Invalid(f"unknown column `{unknown[0][:40]}` in line 1; the columns are `value`, `at` and `unit`",
                       field="text", line=1)
     if "value" not in names or len(set(names)) < len(names):
