@@ -2,7 +2,9 @@
 
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ from pilothouse.kernel.codec import convert
 from pilothouse.kernel.operation import NoFields, Operation
 from pilothouse.steps.gateway.contracts import Question
 from pilothouse.steps.knowledge.contracts import IngestRequest
+from pilothouse.steps.portfolio.contracts.samples import CsvImport
 
 FREE_BYTES_MIN = 500_000_000
+ROWS_AT_ONCE = 100_000
 
 
 class Bar:
@@ -68,6 +72,27 @@ def _print_report(report: Mapping[str, Any]) -> None:
     click.echo(f"{report['source']}: {counts}; {report['passages']} passages in {report['seconds']:.1f} s")
     for q in report["quarantined"]:
         click.echo(f"  kept out: {q['reason']} ({q['code']})")
+
+
+async def import_samples(workspace: Workspace, file: Path, *, use_case: str, kpi: str, period: str, source: str,
+                         instrument: str) -> None:
+    """Send a CSV file piece by piece, each taken whole or not at all; what was taken before is counted once."""
+
+    async def act(channel: Channel) -> Counter[str]:
+        done: Counter[str] = Counter()
+        with file.open(encoding="utf-8-sig") as lines:
+            header, before = next(lines, ""), 0
+            while piece := list(islice(lines, ROWS_AT_ONCE)):
+                request = convert({"use_case_id": use_case, "kpi": kpi, "period": period, "source": source,
+                                   "instrument": instrument, "lines_before": before,
+                                   "text": header + "".join(piece)}, CsvImport)
+                done.update(await channel.invoke("samples.import_csv", request))
+                before += len(piece)
+        return done
+
+    done = await with_channel(workspace, act)
+    click.echo(f"{done['rows']} rows: {done['accepted']} taken in {done['batches']} batches, {done['missing']} without"
+               f" a value, {done['repeated']} batches were here already")
 
 
 async def ask(workspace: Workspace, question: str, *, use_case: str) -> None:

@@ -17,6 +17,7 @@ from pilothouse.app.wire import Assembled, assemble
 from pilothouse.app.workspace import Ownership, Workspace
 from pilothouse.doors.console.app import Console
 from pilothouse.doors.console.drawing import Drawing
+from pilothouse.doors.http import otlp
 from pilothouse.doors.http.app import HttpApp
 from pilothouse.doors.http.chat_completions import ChatCompletions
 from pilothouse.doors.http.identity import Identity
@@ -50,6 +51,7 @@ def doors_of(a: Assembled, workspace: Workspace, ownership: Ownership) -> Doors:
         more=console.routes(), hot={
             ("POST", "/v1/chat/completions"): endpoint(identity, "gateway.answer", chat.handle),
             ("GET", "/v1/models"): endpoint(identity, "gateway.askable", other.models),
+            ("POST", "/v1/metrics"): otlp.endpoint(identity, a.platform),
             ("POST", "/v1/embeddings"): endpoint(identity, "gateway.embed", other.embeddings),
             **{(verb, "/mcp"): mcp for verb in ("GET", "POST", "DELETE")}})
     return Doors(app=app, mcp=mcp, drawing=drawing)

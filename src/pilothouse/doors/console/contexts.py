@@ -30,6 +30,7 @@ from pilothouse.steps.portfolio.contracts import (
     Triage,
     UseCase,
 )
+from pilothouse.steps.portfolio.contracts.samples import BaselineVersion
 from pilothouse.steps.rollout.contracts import Measured, Phase
 from pilothouse.steps.workflows.contracts import Correction
 
@@ -88,6 +89,9 @@ class KpiPage:
     standing: KpiStanding
     batches: tuple[Batch, ...]
     formula: str
+    versions: tuple[BaselineVersion, ...] = ()
+    may_measure: bool = False
+    refused: RefusedForm = field(default_factory=RefusedForm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

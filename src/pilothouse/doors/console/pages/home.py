@@ -12,6 +12,7 @@ from pilothouse.platform import Platform
 from pilothouse.steps.gateway.contracts import Explained
 from pilothouse.steps.oversight.contracts import ReviewQuery
 from pilothouse.steps.portfolio.contracts import PortfolioQuery, UseCase, UseCaseRef
+from pilothouse.steps.portfolio.contracts.samples import StaleQuery
 
 places = Places()
 CHANGED_MAX = 8
@@ -49,6 +50,10 @@ async def waiting(platform: Platform, call: Call) -> tuple[Waiting, ...]:
         for r in await platform.oversight.list_reviews(call, ReviewQuery(limit=50)):
             found.append(Waiting(rail="oversight", title=f"Review: {r.use_case}", address=f"/reviews/{r.id}",
                                  since=r.opened_at, urgent=r.is_overdue))
+    for late in await platform.samples.stale(call, StaleQuery(owner=call.principal.id)):
+        found.append(Waiting(rail="portfolio", title=f"Measure {late.kpi_title} of {late.title}: {late.status}",
+                             address=f"/use-cases/{late.use_case}/kpis/{late.kpi}#import", since=late.due_by,
+                             urgent=False))
     if call.may("use_case:decide", on="*"):
         for u in await platform.portfolio.list_use_cases(call, PortfolioQuery()):
             if _decides(u, call):

@@ -1,5 +1,6 @@
 """Measuring: KPIs from templates, imports, scheduled feeds, summaries by hour and day, freshness, baseline versions."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -150,7 +151,7 @@ class Samples:
         call.authorize("use_case:measure", on=request.use_case_id)
         kpi = await self._database.read(lambda r: accepting.kpi_of(
             r, accepting.known(r, request.use_case_id).id, request.kpi))
-        rows = importing.read(kpi, request.text)
+        rows = await asyncio.to_thread(importing.read, kpi, request.text, lines_before=request.lines_before)
         prepared = [(await accepting.prepare(self._database, call, b))[1] for b in importing.batches(request, rows)]
 
         def work(tx: Transaction) -> Sequence[bool]:

@@ -181,6 +181,8 @@ class CsvImport:
     starts_on: str = ""
     ends_on: str = ""
     grade: Grade = "E2"
+    lines_before: int = 0
+    """Of a file that comes in pieces: how many lines came earlier, so that refusals name the file's own lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,7 +48,7 @@ class _Refusals:
                           field="text", line=self.first, rows=self.count)
 
 
-def read(kpi: Kpi, text: str) -> Rows:
+def read(kpi: Kpi, text: str, *, lines_before: int = 0) -> Rows:
     """Read CSV with a header line; raises Invalid naming the lines that do not fit.
 
     Columns: `value` (decimal point; empty is missing and left out), `at` (instant with offset), `unit`.
@@ -64,7 +64,7 @@ def read(kpi: Kpi, text: str) -> Rows:
     values: list[float] = []
     times: list[str] = []
     wrong, rows, missing = _Refusals(), 0, 0
-    for line, row in _numbered(csv.reader(lines, delimiter=delimiter)):
+    for line, row in _numbered(csv.reader(lines, delimiter=delimiter), lines_before):
         rows += 1
         if rows > ROWS_MAX:
             raise Invalid(f"one import takes up to {ROWS_MAX:,} rows; send the file in pieces", field="text",
@@ -96,9 +96,9 @@ def _places(header: str, delimiter: str) -> dict[str, int]:
     return {name: i for i, name in enumerate(names)}
 
 
-def _numbered(reader: "Iterator[list[str]]") -> Iterator[tuple[int, list[str]]]:
+def _numbered(reader: "Iterator[list[str]]", lines_before: int) -> Iterator[tuple[int, list[str]]]:
     """Yield rows with their line; blank lines are no rows. A row is one line: values never hold line breaks."""
-    line = 1
+    line = 1 + lines_before
     while True:
         line += 1
         try:
