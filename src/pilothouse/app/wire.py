@@ -247,6 +247,7 @@ async def _begin(a: Assembled) -> None:
     call = a.system_call()
     await a.jobs.reclaim(call)
     await gateway_jobs.sweep(a.platform.gateway, call, sole_owner=True)
+    await a.platform.samples.catch_up(call)
     for refresh in (a.platform.gateway.refresh, a.platform.people.refresh, a.platform.oversight.refresh,
                     a.platform.rollout.refresh, a.names.refresh, a.platform.knowledge.start):
         await refresh()

@@ -104,6 +104,19 @@ class Lab:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LedgerDatabase]:
+    """A database without the portfolio's tables."""
+    mint, clock = CountingMint(), StillClock()
+    database: LedgerDatabase
+    if request.param == "sqlite":
+        database = SqliteDatabase(tmp_path / "e.db", clock=clock, mint=mint, keys=PlainKeys())
+    else:
+        database = PostgresDatabase(fresh_address(), clock=clock, mint=mint, keys=PlainKeys())
+    yield database
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
 def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lab]:
     mint, clock = CountingMint(), StillClock()
     database: LedgerDatabase

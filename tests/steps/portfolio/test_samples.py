@@ -1,14 +1,17 @@
 """Measuring: every unit, line and version is named; each sample counts once; what is derived can be made again."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 from tests.steps.portfolio.conftest import Lab
 
+from pilothouse.backends import jobs as job_tables
+from pilothouse.backends.engine import LedgerDatabase
 from pilothouse.kernel.clock import stamp
 from pilothouse.kernel.errors import Conflict, Invalid
 from pilothouse.kernel.operation import NoFields
-from pilothouse.kernel.store import Database
+from pilothouse.kernel.store import Database, Transaction
 from pilothouse.steps.portfolio.contracts import FreezeRequest, GateRequest, Kpi, KpiRef, SampleBatch, UseCaseRef
 from pilothouse.steps.portfolio.contracts.samples import (
     BatchQuery,
@@ -23,7 +26,8 @@ from pilothouse.steps.portfolio.contracts.samples import (
 )
 from pilothouse.steps.portfolio.errors import NoSuchFeed
 from pilothouse.steps.portfolio.logic import importing, measuring, summing, templating
-from pilothouse.testing.fakes import EPOCH, call_as, person, system_call
+from pilothouse.steps.portfolio.migrations import MIGRATIONS
+from pilothouse.testing.fakes import EPOCH, CountingMint, StillClock, call_as, person, system_call
 from pilothouse.testing.faults import fail_every_statement
 
 SPONSOR = call_as(person("bo", "sponsor"))
@@ -411,3 +415,25 @@ def test_a_feed_that_could_never_run_is_refused(lab: Lab, more: dict[str, object
 
     lab.run(story())
 
+
+
+def test_batches_of_an_earlier_release_are_summed_up_once_after_the_upgrade(empty: LedgerDatabase) -> None:
+    first = [m for m in MIGRATIONS if m.name == "portfolio/0001_use_cases"]
+    content = b"uc_1\nminutes\ncurrent\nold\n\n2026-01-01\n2026-01-02\nE2\n4.0,6.0\n"
+
+    def before(tx: Transaction) -> None:
+        tx.run("insert into kpi values ('uc_1', 'minutes', 'Minutes', 'min', 'mean', 'lower', 1.0, 1, null, 1)")
+        tx.run("insert into sample_batch values ('smp_1', 'uc_1', 'minutes', 'current', 'old', '', 'E2', '2026-01-01',"
+               " '2026-01-02', 2, 10.0, 52.0, ?, 'key', ?, 0, ?, 0)", measuring.digest(content), content, stamp(EPOCH))
+
+    async def story() -> None:
+        await empty.migrate((*job_tables.MIGRATIONS, *first))
+        await empty.write(system_call(), before)
+        await empty.migrate((*job_tables.MIGRATIONS, *MIGRATIONS))
+        lab = Lab(database=empty, mint=CountingMint(), clock=StillClock())
+        assert await lab.samples.catch_up(system_call()) == 1
+        assert await lab.samples.catch_up(system_call()) == 0
+        rows = await lab.derived()
+        assert [(r["grain"], r["slot"], r["n"], r["centre"]) for r in rows[:1]] == [("day", "2026-01-02", 2, 5.0)]
+
+    asyncio.run(story())

@@ -327,6 +327,14 @@ class Samples:
                           f" {', '.join(self._sources) or 'none'}", field="kind")
         return source
 
+    async def catch_up(self, call: Call) -> int:
+        """Sum up the batches of KPIs that have no summary yet, as after an upgrade; returns how many KPIs that were."""
+        call.authorize("use_case:configure", on="*")
+        kpis = await self._database.read(kept.unsummed_kpis)
+        for names in kpis:
+            await self._database.write(call, _rebuilder(*names))
+        return len(kpis)
+
     @operation("POST /api/v1/samples/rebuild", effect="write")
     async def rebuild(self, call: Call, request: NoFields) -> Rebuilt:
         """Compute every summary again from the batches, one KPI a transaction; says how many were different."""

@@ -132,6 +132,15 @@ def measured_kpis(reader: Reader) -> Sequence[tuple[str, str]]:
     return [(str(r["use_case_id"]), str(r["kpi"])) for r in rows]
 
 
+def unsummed_kpis(reader: Reader) -> Sequence[tuple[str, str]]:
+    """Return every (use case, KPI) that has batches and no summary: those of before there were any."""
+    rows = reader.rows(
+        "select k.use_case_id, k.slug from kpi k where not exists (select 1 from kpi_state s"
+        " where s.use_case_id = k.use_case_id and s.kpi = k.slug) and exists (select 1 from sample_batch b"
+        " where b.use_case_id = k.use_case_id and b.kpi = k.slug) order by k.use_case_id, k.slug")
+    return [(str(r["use_case_id"]), str(r["slug"])) for r in rows]
+
+
 def all_parts(reader: Reader, use_case_id: str, kpi: str) -> Sequence[Row]:
     """Return every derived row of one KPI, for comparing."""
     rows = reader.rows("select * from kpi_slot where use_case_id = ? and kpi = ? order by period, grain, slot",
