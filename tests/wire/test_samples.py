@@ -144,3 +144,27 @@ def test_a_form_takes_pasted_rows_and_files_and_names_the_wrong_line(served: Ser
     shown = send(text="at,value\nyesterday,4\n")
     assert "line 2:" in shown and "yesterday,4" in shown
     assert n_current(served) == before + 3
+
+
+def test_a_kpi_that_went_stale_waits_on_its_owners_home_until_it_is_measured(served: Served, case: str) -> None:
+    browser = signed_in(served)
+    backlog = {**MINUTES, "slug": "backlog", "title": "Backlog", "unit": "{letter}"}
+    assert post(served, "/api/v1/use-cases/post/kpis", json.dumps(backlog).encode())[0] == 200
+    assert post(served, "/api/v1/use-cases/post/kpis/backlog/profile", b'{"cadence": "weekly"}')[0] == 200
+    assert "Measure Backlog" not in browser.open(served.address + "/").read().decode()
+    samples = {"kpi": "backlog", "period": "current", "values": [4.0], "source": "count"}
+    old = {**samples, "times": ["2020-01-01T09:00:00Z"]}
+    assert post(served, "/api/v1/use-cases/post/samples", json.dumps(old).encode())[0] == 200
+    assert "Measure Backlog of Sort the post: stale" in browser.open(served.address + "/").read().decode()
+    assert post(served, "/api/v1/use-cases/post/samples", json.dumps(samples).encode())[0] == 200
+    assert "Measure Backlog" not in browser.open(served.address + "/").read().decode()
+
+
+def test_a_new_version_of_a_baseline_is_told_on_the_kpis_page(served: Served, case: str) -> None:
+    samples = {"kpi": "minutes", "period": "baseline", "values": [9.0, 10.0, 11.0], "source": "count"}
+    assert post(served, "/api/v1/use-cases/post/samples", json.dumps(samples).encode())[0] == 200
+    for reason in ("", "one floor was left out"):
+        frozen = json.dumps({"kpi": "minutes", "reason": reason}).encode()
+        assert post(served, "/api/v1/use-cases/post/baselines", frozen)[0] == 200
+    shown = signed_in(served).open(served.address + "/use-cases/post/kpis/minutes").read().decode()
+    assert "superseded by version 2" in shown and "one floor was left out" in shown

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from pilothouse.steps.portfolio.contracts.samples import Feed, Pulled
 from pilothouse.steps.portfolio.drivers import rows
@@ -26,7 +27,7 @@ def _read(path: str, feed: Feed, limit: int) -> tuple[Sequence[str], Sequence[Se
     mark = rows.mark_of(feed.position)
     sql = rows.page_sql(feed.query, after=mark is not None, marker="?", limit=limit)
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as db:
+        with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=5)) as db:
             db.execute("pragma query_only = on")
             ends = time.monotonic() + SECONDS_MAX
             db.set_progress_handler(lambda: int(time.monotonic() > ends), _STEPS)
