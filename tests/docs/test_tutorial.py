@@ -23,7 +23,7 @@ EXPECTED = {
 
 def test_every_page_of_commands_is_run() -> None:
     pages = {str(p.relative_to(DOCS)) for p in DOCS.rglob("*.md") if BLOCKS.search(p.read_text(encoding="utf8"))}
-    assert pages == set(EXPECTED)
+    assert pages - {"kpis.md"} == set(EXPECTED)  # its commands run in test_kpis.py, with the services they speak to
 
 
 @pytest.mark.parametrize("page", EXPECTED)

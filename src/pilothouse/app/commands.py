@@ -2,8 +2,10 @@
 
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,14 @@ from pilothouse.backends.engine import LedgerDatabase
 from pilothouse.directory.contracts import EraseRequest, HoldRequest, NewPerson, PersonRef, SubjectRef
 from pilothouse.doors.cli.operations import Channel
 from pilothouse.kernel.codec import convert
+from pilothouse.kernel.errors import Invalid
 from pilothouse.kernel.operation import NoFields, Operation
 from pilothouse.steps.gateway.contracts import Question
 from pilothouse.steps.knowledge.contracts import IngestRequest
+from pilothouse.steps.portfolio.contracts.samples import CsvImport
 
 FREE_BYTES_MIN = 500_000_000
+ROWS_AT_ONCE = 100_000
 
 
 class Bar:
@@ -70,6 +75,27 @@ def _print_report(report: Mapping[str, Any]) -> None:
     click.echo(f"{report['source']}: {counts}; {report['passages']} passages in {report['seconds']:.1f} s")
     for q in report["quarantined"]:
         click.echo(f"  kept out: {q['reason']} ({q['code']})")
+
+
+async def import_samples(workspace: Workspace, file: Path, *, use_case: str, kpi: str, period: str, source: str,
+                         instrument: str) -> None:
+    """Send a CSV file piece by piece, each taken whole or not at all; what was taken before is counted once."""
+
+    async def act(channel: Channel) -> Counter[str]:
+        done: Counter[str] = Counter()
+        with file.open(encoding="utf-8-sig") as lines:
+            header, before = next(lines, ""), 0
+            while piece := list(islice(lines, ROWS_AT_ONCE)):
+                request = convert({"use_case_id": use_case, "kpi": kpi, "period": period, "source": source,
+                                   "instrument": instrument, "lines_before": before,
+                                   "text": header + "".join(piece)}, CsvImport)
+                done.update(await channel.invoke("samples.import_csv", request))
+                before += len(piece)
+        return done
+
+    done = await with_channel(workspace, act)
+    click.echo(f"{done['rows']} rows: {done['accepted']} taken in {done['batches']} batches, {done['missing']} without"
+               f" a value, {done['repeated']} batches were here already")
 
 
 async def ask(workspace: Workspace, question: str, *, use_case: str) -> None:
@@ -176,7 +202,7 @@ def reading(workspace: Workspace) -> Iterator[LedgerDatabase]:
         database.close()
 
 
-def verify(home: Path, *, checkpoint: str) -> None:
+def verify(home: Path, *, checkpoint: str, deep: bool) -> None:
     """Compute the ledger again from the files, or through the database that the settings name; print what is whole."""
     from pilothouse.app import verifying
     from pilothouse.app.settings import from_environment
@@ -184,11 +210,16 @@ def verify(home: Path, *, checkpoint: str) -> None:
     workspace, against = Workspace(from_environment(home=str(home))), Path(checkpoint) if checkpoint else None
     if workspace.exists and workspace.settings.database and not (home / "pilothouse.db").exists():
         with reading(workspace) as database:
+            if deep:
+                raise Invalid("batches are hashed again from SQLite's file; export first, or leave --deep out",
+                              field="deep")
             found = verifying.verify(home, against=against, database=database)
     else:
-        found = verifying.verify(home, against=against)
+        found = verifying.verify(home, against=against, deep=deep)
     click.echo(f"whole: {found.entries} entries, root {found.root}\n{found.checkpoints} signed checkpoints, the latest "
                f"over {found.signed_entries} entries")
+    if found.batches is not None:
+        click.echo(f"{found.batches} batches of samples hashed again")
     if not checkpoint:
         click.echo("tamper-evident except to the holder of the signing key; keep a copy of checkpoints/latest "
                    "elsewhere and name it with --checkpoint")

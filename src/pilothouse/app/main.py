@@ -130,14 +130,32 @@ def ask(home: str, question: str, use_case: str) -> None:
     asyncio.run(commands.ask(workspace_at(home), question, use_case=use_case))
 
 
+@cli.command("import-samples")
+@HOME
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--use-case", required=True, help="Use case, by id or short name.")
+@click.option("--kpi", required=True)
+@click.option("--period", type=click.Choice(["baseline", "current"]), default="current")
+@click.option("--source", default="", help="Where the values come from; the file's name if not given.")
+@click.option("--instrument", default="", help="How they were measured.")
+def import_samples(home: str, file: Path, use_case: str, kpi: str, period: str, source: str, instrument: str) -> None:
+    """Take in samples from a CSV file of any size, in pieces of 100,000 rows; run it again after a failure."""
+    from pilothouse.app import commands
+
+    asyncio.run(commands.import_samples(workspace_at(home), file, use_case=use_case, kpi=kpi, period=period,
+                                        source=source or file.name, instrument=instrument))
+
+
 @cli.command()
 @click.argument("directory", default="")
 @click.option("--checkpoint", default="", metavar="FILE", help="A checkpoint kept elsewhere to compare with.")
-def verify(directory: str, checkpoint: str) -> None:
+@click.option("--deep", is_flag=True, help="Also hash every batch of samples again.")
+def verify(directory: str, checkpoint: str, deep: bool) -> None:
     """Compute the ledger of a workspace, backup or export again; exit code 1 names the first bad entry."""
     from pilothouse.app import commands
 
-    commands.verify(Path(directory) if directory else workspace_at("").home, checkpoint=checkpoint)
+    commands.verify(Path(directory) if directory else workspace_at("").home, checkpoint=checkpoint,
+                    deep=deep)
 
 
 @cli.command()

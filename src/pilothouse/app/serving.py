@@ -18,6 +18,7 @@ from pilothouse.app.workspace import Ownership, Workspace
 from pilothouse.backends.engine import head_of
 from pilothouse.doors.console.app import Console
 from pilothouse.doors.console.drawing import Drawing
+from pilothouse.doors.http import otlp
 from pilothouse.doors.http.app import HttpApp
 from pilothouse.doors.http.chat_completions import ChatCompletions
 from pilothouse.doors.http.cross_origin import CrossOrigin, origins_of
@@ -55,6 +56,7 @@ def doors_of(a: Assembled, workspace: Workspace, ownership: Ownership) -> Doors:
         metrics=lambda: metrics.text(a), more=console.routes(), hot={
             ("POST", "/v1/chat/completions"): endpoint(identity, "gateway.answer", chat.handle),
             ("GET", "/v1/models"): endpoint(identity, "gateway.askable", other.models),
+            ("POST", "/v1/metrics"): otlp.endpoint(identity, a.platform),
             ("POST", "/v1/embeddings"): endpoint(identity, "gateway.embed", other.embeddings),
             **{(verb, "/mcp"): mcp for verb in ("GET", "POST", "DELETE")}})
     return Doors(app=CrossOrigin(app, origins_of(settings.assist_origins)), mcp=mcp, drawing=drawing)

@@ -16,6 +16,7 @@ from pilothouse.kernel.errors import Missing
 from pilothouse.kernel.ledger import Tampered, entry
 from pilothouse.kernel.merkle import Frontier, leaf_hash
 from pilothouse.kernel.store import Reader
+from pilothouse.steps.portfolio.contracts import SamplesAccepted
 
 BATCH = 10_000
 
@@ -29,14 +30,17 @@ class Verified:
     checkpoints: int
     signed_entries: int
     """How many of the entries the latest checkpoint covers."""
+    batches: int | None = None
+    """How many batches of samples were hashed again; None when nobody asked for it."""
 
 
 def verify(directory: Path, *, against: Path | None = None, database: LedgerDatabase | None = None,
-           progress: Callable[[int], None] = lambda done: None) -> Verified:
+           deep: bool = False, progress: Callable[[int], None] = lambda done: None) -> Verified:
     """Compute the whole ledger of a workspace, a backup or an export again; `database` where it lies elsewhere.
 
     Raises Tampered naming the first bad entry (`facts["seq"]`) or checkpoint. `against` is a checkpoint that was kept
-    elsewhere; without one, whoever holds the signing key could have rewritten everything.
+    elsewhere; without one, whoever holds the signing key could have rewritten everything. `deep` also hashes every
+    batch of samples again and holds it against its entry.
     """
     key_file = next((p for p in (directory / "signing.pub", directory / "keys" / "signing.pub") if p.exists()), None)
     if key_file is None:
@@ -57,7 +61,29 @@ def verify(directory: Path, *, against: Path | None = None, database: LedgerData
     else:
         frontier = _walk(directory / "pilothouse.db", wanted, progress)
     return Verified(entries=frontier.size, root=frontier.root().hex(), checkpoints=len(chain),
-                    signed_entries=chain[-1].size if chain else 0)
+                    signed_entries=chain[-1].size if chain else 0,
+                    batches=_hash_batches(directory / "pilothouse.db") if deep else None)
+
+
+def _hash_batches(database: Path) -> int:
+    """Hash every accepted batch again; raises Tampered where its entry, its row and its content differ."""
+    count = 0
+    with closing(_open(database)) as db:
+        for seq, stored in db.execute("select seq, leaf from ledger where kind = ? order by seq",
+                                      (SamplesAccepted.kind,)):
+            body = entry(bytes(stored)).body
+            found = db.execute("select b.digest, b.n, c.content from sample_batch b left join sample_blob c"
+                               " on c.batch_id = b.id where b.id = ? and b.seq = ?", (body["batch_id"], seq)).fetchone()
+            if found is None or found[2] is None:
+                raise Tampered(f"the batch that entry {seq} accepted is missing", seq=seq)
+            digest = hashlib.sha256(bytes(found[2])).hexdigest()
+            if (digest, found[0], found[1]) != (body["digest"], body["digest"], body["n"]):
+                raise Tampered(f"the batch that entry {seq} accepted was changed since", seq=seq)
+            count += 1
+        extra = db.execute("select count(*) from sample_batch").fetchone()[0] - count
+    if extra:
+        raise Tampered(f"{extra} batches of samples are in no entry")
+    return count
 
 
 def _walk(database: Path, wanted: dict[int, Checkpoint], progress: Callable[[int], None]) -> Frontier:

@@ -39,7 +39,7 @@ from pilothouse.steps.gateway import migrations as gateway_tables
 from pilothouse.steps.gateway.api import Gateway
 from pilothouse.steps.gateway.drivers.extractive import ExtractiveModel
 from pilothouse.steps.gateway.drivers.opening import OpenModels
-from pilothouse.steps.gateway.plugs import GatewayFacts
+from pilothouse.steps.gateway.plugs import GatewayFacts, LedgerSamples
 from pilothouse.steps.knowledge import jobs as knowledge_jobs
 from pilothouse.steps.knowledge import migrations as knowledge_tables
 from pilothouse.steps.knowledge.api import Knowledge
@@ -63,7 +63,10 @@ from pilothouse.steps.portfolio import jobs as portfolio_jobs
 from pilothouse.steps.portfolio import migrations as portfolio_tables
 from pilothouse.steps.portfolio.api import Portfolio
 from pilothouse.steps.portfolio.api.board import Board
+from pilothouse.steps.portfolio.api.samples import Samples
 from pilothouse.steps.portfolio.api.strategy import Strategy
+from pilothouse.steps.portfolio.drivers.prometheus import PrometheusSource
+from pilothouse.steps.portfolio.drivers.sql import SqlSource
 from pilothouse.steps.rollout import jobs as rollout_jobs
 from pilothouse.steps.rollout import migrations as rollout_tables
 from pilothouse.steps.rollout.api import Rollout
@@ -77,6 +80,7 @@ MIGRATIONS = (*job_tables.MIGRATIONS, *directory_tables.MIGRATIONS, *portfolio_t
               *oversight_tables.MIGRATIONS, *workflows_tables.MIGRATIONS, *rollout_tables.MIGRATIONS)
 TENANT = TenantId("main")
 HEALTH_EVERY_S = 30.0
+FEEDS_EVERY_S = 30.0
 SYSTEM = Principal(id=PrincipalId("system"), tenant=TENANT, kind="service", name="Pilothouse",
                    grants=(Grant(role="system"),))
 
@@ -111,10 +115,11 @@ class Assembled:
     async def work(self, handlers: Mapping[str, Handler]) -> None:
         """Run jobs, subscriptions and the health watch until cancelled."""
         everything = {**knowledge_jobs.handlers(self.platform.knowledge), ERASE_JOB: self.platform.privacy.resume,
-                      **handlers}
+                      **portfolio_jobs.handlers(self.platform.samples), **handlers}
         runner = JobRunner(self.jobs, everything, lambda job: self.system_call(demo=_is_demo(job)))
         await asyncio.gather(runner.run_forever(), self.subscriptions.run_forever(),
-                             every(HEALTH_EVERY_S, lambda: self.platform.rollout.watch(self.system_call())))
+                             every(HEALTH_EVERY_S, lambda: self.platform.rollout.watch(self.system_call())),
+                             every(FEEDS_EVERY_S, lambda: self.platform.samples.start_due(self.system_call())))
 
     async def close(self) -> None:
         """Finish in order: models, the last checkpoint, the database."""
@@ -164,6 +169,7 @@ async def assemble(workspace: Workspace) -> Assembled:
     privacy = Privacy(database=database, keys=keys, jobs=jobs, storage=WholeFiles(
         database, (workspace.home, workspace.keys), tables=bool(workspace.settings.database)))
     portfolio = Portfolio(database=database, mint=mint)
+    samples = Samples(database=database, mint=mint, portfolio=portfolio, jobs=jobs)
     knowledge = Knowledge(
         database=database, mint=mint, parser=FileParser(), embedder=embedder, jobs=jobs,
         reader=FolderReader(roots=workspace.settings.documents, forbidden=(workspace.home, workspace.keys)),
@@ -181,6 +187,7 @@ async def assemble(workspace: Workspace) -> Assembled:
     rollout = Rollout(database=database, mint=mint, portfolio=portfolio, gateway=gateway, workflows=workflows)
     names = DirectoryNames(directory)
     _plug(directory, portfolio, knowledge, gateway, people, oversight, workflows, adoption, rollout, names)
+    _measure(portfolio, samples, gateway, database)
     checkpointer = Checkpointer(database, checkpoints, keys)
     access = RoleRulings()
     explorer = LedgerExplorer(database=database, verifier_key=str(keys.vkey),
@@ -188,7 +195,7 @@ async def assemble(workspace: Workspace) -> Assembled:
     for forgetter in (SealedTexts(database), KnowledgeForgetter(knowledge), Account(database, people.refresh)):
         privacy.forgetters.plug(forgetter)
     platform = Platform(directory=directory, privacy=privacy, ledger=explorer, jobs=jobs, portfolio=portfolio,
-                        board=Board(database=database, portfolio=portfolio),
+                        samples=samples, board=Board(database=database, portfolio=portfolio),
                         strategy=Strategy(database=database, mint=mint, portfolio=portfolio),
                         knowledge=knowledge, gateway=gateway, people=people, oversight=oversight, workflows=workflows,
                         adoption=adoption, rollout=rollout)
@@ -223,6 +230,13 @@ def _plug(directory: Directory, portfolio: Portfolio, knowledge: Knowledge, gate
         portfolio.gate_facts.plug(facts)
 
 
+def _measure(portfolio: Portfolio, samples: Samples, gateway: Gateway, database: LedgerDatabase) -> None:
+    samples.plug("sql", SqlSource())
+    samples.plug("prometheus", PrometheusSource())
+    samples.plug("ledger", LedgerSamples(gateway, database))
+    portfolio.gate_facts.plug(samples)
+
+
 def _subscribers(platform: Platform, names: DirectoryNames) -> Sequence[Subscriber]:
     async def reviews(call: Call, entries: Sequence[Entry]) -> None:
         await oversight_jobs.open_reviews(platform.oversight, call, entries)
@@ -251,6 +265,7 @@ async def _begin(a: Assembled) -> None:
     call = a.system_call()
     await a.jobs.reclaim(call)
     await gateway_jobs.sweep(a.platform.gateway, call, sole_owner=True)
+    await a.platform.samples.catch_up(call)
     for refresh in (a.platform.gateway.refresh, a.platform.people.refresh, a.platform.oversight.refresh,
                     a.platform.rollout.refresh, a.names.refresh, a.platform.knowledge.start):
         await refresh()

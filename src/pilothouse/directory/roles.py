@@ -19,13 +19,14 @@ _LEAD = frozenset({"gateway:list", "gateway:read_all", "oversight:read", "ledger
 PERMITS: Mapping[str, frozenset[str]] = {
     "employee": _EMPLOYEE,
     "owner": _EMPLOYEE | _LEAD | {
-        "use_case:define", "use_case:measure", "use_case:freeze", "use_case:assess", "knowledge:define",
+        "use_case:define", "use_case:measure", "use_case:feed", "use_case:freeze", "use_case:assess",
+        "knowledge:define",
         "knowledge:ingest", "knowledge:resolve", "people:assign", "rollout:propose", "rollout:advance",
         "rollout:halt"},
     "reviewer": _EMPLOYEE | _LEAD | {"oversight:review", "oversight:unmask"},
     "engineer": _EMPLOYEE | _LEAD | {
         "gateway:configure", "gateway:embed", "knowledge:define", "knowledge:ingest", "knowledge:resolve",
-        "knowledge:rebuild", "use_case:measure", "rollout:propose", "rollout:halt", "jobs:cancel"},
+        "knowledge:rebuild", "use_case:measure", "use_case:feed", "rollout:propose", "rollout:halt", "jobs:cancel"},
     "risk": _EMPLOYEE | _LEAD | {
         "use_case:assess", "use_case:decide", "oversight:configure", "oversight:unmask", "rollout:halt",
         "privacy:hold", "privacy:erase", "ledger:export"},
@@ -34,9 +35,9 @@ PERMITS: Mapping[str, frozenset[str]] = {
     "administrator": _EMPLOYEE | _LEAD | {
         "directory:manage", "gateway:configure", "gateway:embed", "knowledge:define", "knowledge:ingest",
         "knowledge:resolve", "knowledge:rebuild", "people:assign", "people:define", "people:certify",
-        "use_case:define", "use_case:measure", "use_case:freeze", "use_case:assess", "use_case:configure",
-        "objective:define", "oversight:configure", "rollout:propose", "rollout:halt", "privacy:hold", "privacy:erase",
-        "ledger:export", "jobs:cancel"},
+        "use_case:define", "use_case:measure", "use_case:feed", "use_case:freeze", "use_case:assess",
+        "use_case:configure", "objective:define", "oversight:configure", "rollout:propose", "rollout:halt",
+        "privacy:hold", "privacy:erase", "ledger:export", "jobs:cancel"},
     "system": frozenset({"*"}),
 }
 """Permissions by role. `system` is the platform acting for itself (jobs, sweepers) and is granted to nobody."""

@@ -34,8 +34,8 @@ def sentences(text: str) -> tuple[Span, ...]:
 
     Shapes: spans are disjoint, ordered, inside the text, and cover every character that is not white space.
     A full stop after an abbreviation, an initial or a number before a small letter does not end a sentence; blank
-    lines, headings, list items and table rows do. Marks of citations (`[1]`) belong to the sentence before. Rules for English,
-    German and French; the danda ends Hindi sentences.
+    lines, headings, list items and table rows do. Marks of citations (`[1]`) belong to the sentence before. Rules
+    for English, German and French; the danda ends Hindi sentences.
     """
     return tuple(_spans(text))
 

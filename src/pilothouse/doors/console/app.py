@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -16,6 +17,7 @@ from pilothouse.doors.console.drawing import Drawing
 from pilothouse.doors.console.pages import PLACES
 from pilothouse.doors.console.rail import rail_of
 from pilothouse.doors.http.identity import Identity
+from pilothouse.doors.http.operations import TooLarge
 from pilothouse.kernel.call import Call
 from pilothouse.kernel.errors import Denied, PilothouseError, Unauthenticated
 from pilothouse.platform import Platform
@@ -24,6 +26,7 @@ from pilothouse.steps.portfolio.contracts import PortfolioQuery
 COOKIE = "pilothouse_session"
 FORM_BYTES_MAX = 2_000_000
 FORM_FIELDS_MAX = 1000
+FILE_BYTES_MAX = 16_000_000
 _PICTURE = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
 """A drawing styles its own text; it runs no script and loads nothing."""
 
@@ -155,8 +158,18 @@ def _own(address: str) -> str:
 
 
 async def _form(request: Request) -> Mapping[str, tuple[str, ...]]:
-    form = await request.form(max_fields=FORM_FIELDS_MAX, max_files=20, max_part_size=FORM_BYTES_MAX)
-    return {name: tuple(str(v) for v in form.getlist(name)) for name in form}
+    async with request.form(max_fields=FORM_FIELDS_MAX, max_files=20, max_part_size=FORM_BYTES_MAX) as form:
+        return {name: tuple([await _plain(v) for v in form.getlist(name)]) for name in form}
+
+
+async def _plain(value: UploadFile | str) -> str:
+    """Return what was typed, or what stands in the file that was chosen."""
+    if isinstance(value, str):
+        return value
+    if (value.size or 0) > FILE_BYTES_MAX:
+        raise TooLarge(f"a form takes files up to {FILE_BYTES_MAX} bytes; use the command line for larger ones",
+                       limit_bytes=FILE_BYTES_MAX)
+    return (await value.read()).decode("utf8", errors="replace")
 
 
 def _see(address: str, *, says: str = "") -> RedirectResponse:

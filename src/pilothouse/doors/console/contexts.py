@@ -31,6 +31,7 @@ from pilothouse.steps.portfolio.contracts import (
     UseCase,
 )
 from pilothouse.steps.portfolio.contracts.deciding import BoardPaper, ReasonsRow
+from pilothouse.steps.portfolio.contracts.samples import BaselineVersion
 from pilothouse.steps.portfolio.contracts.strategy import Learning, Objective
 from pilothouse.steps.rollout.contracts import Measured, Phase
 from pilothouse.steps.workflows.contracts import Correction, Feedback
@@ -128,6 +129,9 @@ class KpiPage:
     standing: KpiStanding
     batches: tuple[Batch, ...]
     formula: str
+    versions: tuple[BaselineVersion, ...] = ()
+    may_measure: bool = False
+    refused: RefusedForm = field(default_factory=RefusedForm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,15 @@
-"""What the gateway offers earlier steps: facts for gates on cost, refusals and speed, from its own records."""
+"""What the gateway offers earlier steps: facts for gates and samples of KPIs, both from its own records."""
 
-from collections.abc import Sequence
-from datetime import date, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 
-from pilothouse.kernel.store import Reader
+from pilothouse.kernel.clock import stamp
+from pilothouse.kernel.errors import Invalid
+from pilothouse.kernel.store import Database, Reader
 from pilothouse.steps.gateway.api import Gateway
 from pilothouse.steps.gateway.contracts import UsageFact
 from pilothouse.steps.portfolio.contracts import GateFact, Standing
+from pilothouse.steps.portfolio.contracts.samples import Feed, Pulled
 
 STEP = "gateway"
 WINDOW = timedelta(days=28)
@@ -74,3 +77,41 @@ def _speed(done: Sequence[UsageFact], entries: tuple[int, ...]) -> GateFact:
                     status="no data" if p95 is None else "covered" if good else "exposed",
                     says="no answer was timed" if p95 is None else f"95 % of answers came within {p95:,.0f} ms",
                     action="" if good else "Look at the slowest route, or read fewer passages")
+
+
+MEASURES: Mapping[str, Callable[[UsageFact], float | None]] = {
+    "answers held": lambda u: float(u.status == "held"),
+    "answers refused": lambda u: float(u.status == "refused"),
+    "answers failed": lambda u: float(u.status == "failed"),
+    "cost per answer": lambda u: u.cost_eur,
+    "seconds to answer": lambda u: None if u.latency_ms is None else u.latency_ms / 1000,
+    "tokens per answer": lambda u: float(u.tokens_in + u.tokens_out),
+}
+"""What can be measured of each answer: 0 or 1, EUR, seconds, tokens; None where the answer has none."""
+
+
+class LedgerSamples:
+    """The source `ledger`: one observation an answer, in the order of the entries that record them.
+
+    An answer counts as it stands when it is read: held then is held, whatever a reviewer says later.
+    """
+
+    def __init__(self, gateway: Gateway, database: Database) -> None:
+        self._gateway, self._database = gateway, database
+
+    def check(self, feed: Feed) -> None:
+        if feed.query not in MEASURES:
+            raise Invalid(f"there is no measure `{feed.query[:60]}`; there are: {', '.join(MEASURES)}", field="query")
+
+    async def pull(self, feed: Feed, *, until: datetime, limit: int) -> Pulled:
+        self.check(feed)
+        after = int(feed.position or -1)
+        found = await self._database.read(lambda r: self._gateway.usage_after(
+            r, feed.use_case_id, after=after, limit=limit + 1))
+        page = [u for u in found[:limit] if u.asked_at <= stamp(until)]
+        measured = [(u.asked_at, MEASURES[feed.query](u)) for u in page]
+        held = [(at, v) for at, v in measured if v is not None]
+        last = page[-1].given_seq if page else None
+        return Pulled(values=tuple(v for _, v in held), times=tuple(at for at, _ in held),
+                      position=feed.position if last is None else str(last), missing=len(page) - len(held),
+                      more=len(found) > limit and len(page) == limit)

@@ -99,6 +99,15 @@ def usage(reader: Reader, *, use_case_id: str = "", since: str = "", until: str 
     return [UsageFact(**{**r, "answered": bool(r["answered"]), "demo": bool(r["demo"])}) for r in rows]  # type: ignore[arg-type]
 
 
+def usage_after(reader: Reader, use_case_id: str, *, after: int, limit: int) -> Sequence[UsageFact]:
+    """Return what was answered in one use case after a ledger entry, in the order of the answers."""
+    rows = reader.rows(
+        "select id, use_case_id, principal, unit, asked_at, status, answered, latency_ms, cost_eur, tokens_in,"
+        " tokens_out, demo, given_seq from interaction where use_case_id = ? and given_seq > ?"
+        " order by given_seq limit ?", use_case_id, after, limit)
+    return [UsageFact(**{**r, "answered": bool(r["answered"]), "demo": bool(r["demo"])}) for r in rows]  # type: ignore[arg-type]
+
+
 def conclude_review(tx: Transaction, id: InteractionId, *, status: Status, answer: str, reviewer: str, edited: bool
                     ) -> bool:
     """Write a reviewer's outcome on a held answer; returns False if it was not held any more."""

@@ -1,6 +1,6 @@
 """Refusals of the portfolio."""
 
-from pilothouse.kernel.errors import Conflict, Denied, Missing
+from pilothouse.kernel.errors import Conflict, Denied, Missing, Unavailable
 
 
 class NoSuchUseCase(Missing):
@@ -61,3 +61,21 @@ class TrialStays(Conflict):
     """A trial use case has no gate: propose a use case of its own to go further."""
 
     code = "portfolio.trial_stays"
+
+
+class NoSuchFeed(Missing):
+    """There is no feed of that id."""
+
+    code = "portfolio.no_such_feed"
+
+
+class FeedMoved(Conflict):
+    """Another pull of the same feed was faster, or the feed was stopped: what this one read was not taken."""
+
+    code = "portfolio.feed_moved"
+
+
+class SourceUnavailable(Unavailable):
+    """A system that samples are pulled from does not answer; it is tried again."""
+
+    code = "portfolio.source_unavailable"

@@ -64,4 +64,29 @@ MIGRATIONS = (
         " added_at text not null)",
         "create index learning_evidence_learning on learning_evidence (learning)",
     )),
+    Migration(name="portfolio/0004_samples", statements=(
+        # Canonical batches lie apart: columns behind a large value would be read through all of its pages.
+        "create table sample_blob (batch_id text primary key, content blob not null)",
+        "insert into sample_blob (batch_id, content) select id, sample_values from sample_batch",
+        "alter table sample_batch drop column sample_values",
+        "create index sample_batch_seq on sample_batch (use_case_id, kpi, period, seq)",
+        "create table kpi_state (use_case_id text not null, kpi text not null, period text not null,"
+        " n integer not null, centre real not null, spread real not null, low real not null, high real not null,"
+        " batches integer not null, grade text not null, starts_on text not null, ends_on text not null,"
+        " latest text not null, chain text not null, primary key (use_case_id, kpi, period))",
+        "create table kpi_slot (use_case_id text not null, kpi text not null, period text not null,"
+        " grain text not null, slot text not null, n integer not null, centre real not null, spread real not null,"
+        " low real not null, high real not null, primary key (use_case_id, kpi, period, grain, slot))",
+        "create table kpi_profile (use_case_id text not null, kpi text not null, template text not null,"
+        " indicator text not null, instrument text not null, gaming_risk text not null, counter_of text not null,"
+        " margin real, cadence text not null, target real, target_by text not null, seasonality text not null,"
+        " set_at text not null, seq integer not null, primary key (use_case_id, kpi))",
+        "create table feed (id text primary key, use_case_id text not null, kpi text not null, kind text not null,"
+        " address text not null, query text not null, every text not null, since text not null,"
+        " step_s integer not null, grade text not null, instrument text not null, position text not null,"
+        " taken integer not null, missing integer not null, state text not null, error text not null,"
+        " next_due text not null, pulled_at text not null, defined_by text not null, seq integer not null)",
+        "create index feed_due on feed (state, next_due)",
+        "create index feed_kpi on feed (use_case_id, kpi)",
+    )),
 )

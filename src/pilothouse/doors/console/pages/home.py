@@ -17,6 +17,7 @@ from pilothouse.platform import Platform
 from pilothouse.steps.gateway.contracts import Explained
 from pilothouse.steps.oversight.contracts import ReviewQuery
 from pilothouse.steps.portfolio.contracts import PortfolioQuery, UseCase, UseCaseRef
+from pilothouse.steps.portfolio.contracts.samples import StaleQuery
 
 places = Places()
 CHANGED_MAX, LOOKED_AT = 8, 500
@@ -142,6 +143,10 @@ async def waiting(platform: Platform, call: Call) -> tuple[Waiting, ...]:
         for r in await platform.oversight.list_reviews(call, ReviewQuery(limit=50)):
             found.append(Waiting(rail="oversight", title=f"Review: {r.use_case}", address=f"/reviews/{r.id}",
                                  since=r.opened_at, urgent=r.is_overdue))
+    for late in await platform.samples.stale(call, StaleQuery(owner=call.principal.id)):
+        found.append(Waiting(rail="portfolio", title=f"Measure {late.kpi_title} of {late.title}: {late.status}",
+                             address=f"/use-cases/{late.use_case}/kpis/{late.kpi}#import", since=late.due_by,
+                             urgent=False))
     if call.may("use_case:decide", on="*"):
         for o in await platform.board.open_decisions(call, NoFields()):
             found.append(Waiting(rail="portfolio", title=f"{o.title}: {o.says}", since=o.since,

@@ -18,6 +18,7 @@ from pilothouse.steps.portfolio.contracts import (
     UseCase,
     UseCaseRef,
 )
+from pilothouse.steps.portfolio.contracts.samples import BatchQuery, CsvImport
 
 places = Places()
 SEVERAL = ("data_classes", "geographies", "units", "sources")
@@ -120,11 +121,39 @@ async def _receipts(desk: Desk, u: UseCase) -> tuple[tuple[str, str, str], ...]:
 @places.get("/use-cases/{use_case}/kpis/{kpi}")
 async def kpi(desk: Desk) -> Answered:
     """Show where a KPI's figure comes from."""
+    return await _kpi_page(desk, RefusedForm())
+
+
+async def _kpi_page(desk: Desk, refused: RefusedForm) -> Page:
     u, standing = await _kpi(desk)
     ref = KpiRef(use_case=u.id, kpi=standing.kpi.slug)
-    return Page(template="kpi.html", title=standing.kpi.title, rail="portfolio", demo=u.demo, context=KpiPage(
-        use_case=u, standing=standing, formula=FORMULA[standing.kpi.shape],
-        batches=await desk.platform.portfolio.batches(desk.call, ref)))
+    return Page(template="kpi.html", title=standing.kpi.title, rail="portfolio", demo=u.demo,
+                status=422 if refused.message else 200, context=KpiPage(
+                    use_case=u, standing=standing, formula=FORMULA[standing.kpi.shape], refused=refused,
+                    versions=await desk.platform.samples.baselines(desk.call, ref),
+                    may_measure=desk.call.may("use_case:measure", on=u.id),
+                    batches=await desk.platform.portfolio.batches(desk.call, BatchQuery(
+                        use_case=u.id, kpi=standing.kpi.slug, limit=50))))
+
+
+@places.post("/use-cases/{use_case}/kpis/{kpi}")
+async def import_samples(desk: Desk) -> Answered:
+    """Take in samples from a file or from what was pasted; a refusal names the lines and keeps what was typed."""
+    u, standing = await _kpi(desk)
+    try:
+        done = await desk.platform.samples.import_csv(desk.call, _import(desk, u, standing))
+    except (Invalid, Conflict) as refused:
+        return await _kpi_page(desk, RefusedForm(message=refused.message, typed=desk.form,
+                                                 field=str(refused.facts.get("field", ""))))
+    return GoTo(address=f"/use-cases/{u.slug}/kpis/{standing.kpi.slug}",
+                says=f"{done.accepted} samples were taken; {done.missing} rows had no value, {done.repeated} batches"
+                     " were here already.")
+
+
+def _import(desk: Desk, u: UseCase, standing: KpiStanding) -> CsvImport:
+    return convert({"use_case_id": u.id, "kpi": standing.kpi.slug, "period": desk.form.get("period", ""),
+                    "text": desk.form.get("file", "") or desk.form.get("text", ""),
+                    "source": desk.form.get("source", ""), "instrument": desk.form.get("instrument", "")}, CsvImport)
 
 
 async def _kpi(desk: Desk) -> tuple[UseCase, KpiStanding]:

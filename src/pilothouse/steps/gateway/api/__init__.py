@@ -242,6 +242,10 @@ class Gateway:
         """Return raw facts of use from an open snapshot, for steps that count (the caller authorizes)."""
         return store.usage(reader, use_case_id=use_case_id, since=since, until=until)
 
+    def usage_after(self, reader: Reader, use_case_id: str, *, after: int, limit: int) -> Sequence[UsageFact]:
+        """Return what was answered after a ledger entry, from an open snapshot (the caller authorizes)."""
+        return store.usage_after(reader, use_case_id, after=after, limit=limit)
+
     def held(self, reader: Reader, id: InteractionId) -> Mapping[str, object] | None:
         """Return an interaction's row for oversight, from an open snapshot."""
         return store.interaction(reader, id)

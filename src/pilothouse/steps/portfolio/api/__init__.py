@@ -5,14 +5,18 @@ from dataclasses import replace
 
 from pilothouse.kernel.call import Call
 from pilothouse.kernel.clock import stamp
-from pilothouse.kernel.errors import Invalid, PilothouseError
+from pilothouse.kernel.errors import Conflict, Invalid, PilothouseError
 from pilothouse.kernel.ids import ORGANISATION, Mint, SubjectId
 from pilothouse.kernel.operation import NoFields, operation
 from pilothouse.kernel.outlet import Outlets
 from pilothouse.kernel.store import Database, Reader, Transaction
-from pilothouse.stats.summary import Summary, summarize
+from pilothouse.stats.summary import Summary
 from pilothouse.steps.portfolio import store
-from pilothouse.steps.portfolio.api import deciding
+from pilothouse.steps.portfolio.api import accepting, deciding
+from pilothouse.steps.portfolio.api.accepting import known as _known
+from pilothouse.steps.portfolio.api.accepting import kpi_of as _kpi
+from pilothouse.steps.portfolio.api.accepting import no_such as _no_such
+from pilothouse.steps.portfolio.api.accepting import standing as _standing
 from pilothouse.steps.portfolio.contracts import (
     Baseline,
     BaselineFrozen,
@@ -25,14 +29,12 @@ from pilothouse.steps.portfolio.contracts import (
     GateRequest,
     Kpi,
     KpiDefined,
-    KpiRef,
     KpiStanding,
     MatrixPoint,
     PortfolioQuery,
     Proposal,
     Reason,
     SampleBatch,
-    SamplesAccepted,
     Standing,
     Triage,
     UseCase,
@@ -40,12 +42,11 @@ from pilothouse.steps.portfolio.contracts import (
     UseCaseProposed,
     UseCaseRef,
 )
+from pilothouse.steps.portfolio.contracts.samples import BatchQuery
 from pilothouse.steps.portfolio.errors import (
     BaselineFrozenAlready,
     Deferred,
     LikelyDuplicate,
-    NoSuchKpi,
-    NoSuchUseCase,
     Prohibited,
     TooFewSamples,
 )
@@ -61,7 +62,10 @@ from pilothouse.steps.portfolio.logic import (
 )
 from pilothouse.steps.portfolio.ports import GateFacts
 from pilothouse.steps.portfolio.store import deciding as gate_tables
+from pilothouse.steps.portfolio.store import samples as kept
 from pilothouse.steps.portfolio.store import strategy as strategy_tables
+
+BATCHES_MAX = 1000
 
 
 class Portfolio:
@@ -183,6 +187,7 @@ class Portfolio:
             kpi = replace(request, use_case_id=u.id)
             if kpi in store.kpis(tx, u.id):
                 return kpi
+            _keeps_its_unit(tx, kpi)
             version = store.save_kpi(tx, kpi)
             tx.record(f"use_case/{u.id}", KpiDefined(
                 use_case_id=u.id, kpi=kpi.slug, unit=kpi.unit, shape=kpi.shape, better=kpi.better,
@@ -196,28 +201,13 @@ class Portfolio:
         """Accept a batch of observations of one KPI; the same key (or the same content) twice is one batch."""
         call.authorize("use_case:measure", on=request.use_case_id)
 
+        kpi, prepared = await accepting.prepare(self._database, call, request)
+
         def work(tx: Transaction) -> KpiStanding:
-            u = _known(tx, request.use_case_id)
-            kpi = _kpi(tx, u.id, request.kpi)
-            measuring.check(kpi, request)
-            self._accept(tx, call, replace(request, use_case_id=u.id))
-            return _standing(tx, u, kpi)
+            accepting.accept(tx, call, self._mint, kpi, prepared)
+            return _standing(tx, _known(tx, prepared.batch.use_case_id), kpi)
 
         return await self._database.write(call, work)
-
-    def _accept(self, tx: Transaction, call: Call, batch: SampleBatch) -> None:
-        canonical = measuring.canonical(batch)
-        digest = measuring.digest(canonical)
-        key = batch.key or digest
-        if store.batch_seq(tx, batch.use_case_id, batch.kpi, key) is not None:
-            return
-        batch_id, summary = self._mint("smp"), summarize(batch.values)
-        seq = tx.record(f"use_case/{batch.use_case_id}", SamplesAccepted(
-            use_case_id=batch.use_case_id, kpi=batch.kpi, batch_id=batch_id, period=batch.period, source=batch.source,
-            grade=batch.grade, n=summary.n, total=summary.total, total_squares=summary.total_squares,
-            starts_on=batch.starts_on, ends_on=batch.ends_on, digest=digest))
-        store.insert_batch(tx, batch, batch_id=batch_id, key=key, summary=summary, digest=digest, canonical=canonical,
-                           seq=seq, at=stamp(call.at), demo=call.demo)
 
     @operation("POST /api/v1/use-cases/{use_case_id}/baselines", effect="write")
     async def freeze_baseline(self, call: Call, request: FreezeRequest) -> Baseline:
@@ -242,15 +232,15 @@ class Portfolio:
         return await self._database.read(look)
 
     @operation("GET /api/v1/use-cases/{use_case}/kpis/{kpi}/batches", effect="read")
-    async def batches(self, call: Call, request: KpiRef) -> tuple[Batch, ...]:
-        """Return the batches behind a KPI: the provenance of its figure, baseline first."""
+    async def batches(self, call: Call, request: BatchQuery) -> tuple[Batch, ...]:
+        """Return the newest batches behind a KPI: the provenance of its figure, baseline first."""
         call.authorize("use_case:read", on=request.use_case)
 
         def look(reader: Reader) -> tuple[Batch, ...]:
             u = _known(reader, request.use_case)
             _kpi(reader, u.id, request.kpi)
-            return tuple(wording.batch_of(r, period) for period in wording.PERIODS
-                         for r in store.batches(reader, u.id, request.kpi, period))
+            return tuple(wording.batch_of(r, period) for period in wording.PERIODS for r in kept.page(
+                reader, u.id, request.kpi, period, limit=min(request.limit, BATCHES_MAX), before=request.before))
 
         return await self._database.read(look)
 
@@ -352,29 +342,13 @@ def _facts_of(plug: GateFacts, reader: Reader, standing: Standing, today: str) -
         return (GateFact(name=f"Facts of {plug.step}", step=plug.step, status="no data", says=failed.message),)
 
 
-def _known(reader: Reader, ref: str) -> UseCase:
-    found = store.use_case(reader, ref)
-    if found is None:
-        raise _no_such(ref)
-    return found
-
-
-def _no_such(ref: str) -> NoSuchUseCase:
-    return NoSuchUseCase(f"there is no use case `{ref[:80]}` that you may see", use_case=ref[:80])
-
-
-def _kpi(reader: Reader, use_case_id: UseCaseId, slug: str) -> Kpi:
-    for kpi in store.kpis(reader, use_case_id):
-        if kpi.slug == slug:
-            return kpi
-    raise NoSuchKpi(f"this use case has no KPI `{slug[:80]}`; define it first", kpi=slug[:80], field="kpi")
-
-
-def _standing(reader: Reader, u: UseCase, kpi: Kpi) -> KpiStanding:
-    frozen = store.baseline(reader, u.id, kpi.slug)
-    current, grades, seqs, span = store.evidence(reader, u.id, kpi.slug, "current")
-    result = gating.judge(kpi, frozen[0] if frozen else None, current, measuring.weakest(grades), span)
-    return KpiStanding(kpi=kpi, result=result, demo=u.demo, entries=((frozen[1],) if frozen else ()) + tuple(seqs))
+def _keeps_its_unit(tx: Transaction, kpi: Kpi) -> None:
+    """Raise Conflict when samples in another unit are there already: they would be added to others in silence."""
+    for held in store.kpis(tx, kpi.use_case_id):
+        changed = held.slug == kpi.slug and (held.unit, held.shape) != (kpi.unit, kpi.shape)
+        if changed and any(kept.state(tx, kpi.use_case_id, kpi.slug, p) for p in wording.PERIODS):
+            raise Conflict(f"there are samples in `{held.unit}` already; define a KPI of another name in `{kpi.unit}`",
+                           field="unit")
 
 
 def _freeze(tx: Transaction, call: Call, request: FreezeRequest) -> Baseline:
@@ -384,7 +358,7 @@ def _freeze(tx: Transaction, call: Call, request: FreezeRequest) -> Baseline:
     if held and not request.reason.strip():
         raise BaselineFrozenAlready("this baseline is frozen; give a reason to freeze a new version",
                                     field="reason", version=held[0].version)
-    summary, _, _, _ = store.evidence(tx, u.id, kpi.slug, "baseline")
+    summary, _, _, _ = kept.evidence(tx, u.id, kpi.slug, "baseline")
     if summary.n < gating.SAMPLES_MIN:
         raise TooFewSamples("a baseline needs at least two observations", have=summary.n, need=gating.SAMPLES_MIN)
     b = _baseline(tx, call, u, kpi, summary, version=held[0].version + 1 if held else 1, reason=request.reason)

@@ -184,6 +184,10 @@ class SampleBatch:
     grade: Grade = "E2"
     key: str = ""
     """Idempotency key: the same key sent twice is one batch."""
+    times: tuple[str, ...] = ()
+    """One instant (ISO, with offset) a value, in the same order; empty when only the days are known."""
+    unit: str = ""
+    """Unit of the values, checked against the KPI's where it is given; nothing is converted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -403,8 +407,14 @@ class KpiStanding:
     kpi: Kpi
     result: CriterionResult
     entries: tuple[int, ...]
-    """Ledger entries of the baseline and of every batch behind the figure."""
+    """Ledger entries of the baseline and of the latest 50 batches behind the figure; `chain` stands for all of them."""
     demo: bool
+    batches: int = 0
+    """How many batches are behind the figure."""
+    chain: str = ""
+    """SHA-256 (hex) chained over the digests of all of them, in order."""
+    latest: str = ""
+    """Instant up to which there are samples; empty when there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pilothouse.kernel.errors import Invalid
 from pilothouse.kernel.store import Row
 from pilothouse.steps.portfolio.contracts import Batch, Kpi, Period, Proposal, Standing, Triage, UseCase, UseCaseId
+from pilothouse.steps.portfolio.logic import gauging
 
 PERIODS: tuple[Period, ...] = ("baseline", "current")
 TITLE_LENGTH_MAX, PROBLEM_LENGTH_MAX, SLUG_LENGTH_MAX = 120, 4000, 60
@@ -40,6 +41,7 @@ def check_kpi(k: Kpi) -> None:
         raise Invalid("the kill line must lie at or under the bar", field="kill_below")
     if k.shape == "proportion" and k.least_change > 1:
         raise Invalid("a share moves by at most 1 (= 100 points)", field="least_change")
+    gauging.check_shape(k.unit, k.shape)
 
 
 def slug_of(p: Proposal) -> str:

@@ -1,20 +1,17 @@
-"""Tables of the portfolio: the only SQL about use cases, KPIs, samples, baselines and gates."""
+"""Tables of the portfolio: the SQL about use cases, KPIs, baselines and gates; that about samples lies beside it."""
 
 import json
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from pilothouse.kernel.decision import Condition
 from pilothouse.kernel.errors import Conflict
 from pilothouse.kernel.store import Reader, Row, Transaction
-from pilothouse.stats.summary import Summary
 from pilothouse.steps.portfolio.contracts import (
     Baseline,
     DecidedGate,
-    Grade,
     Kpi,
     Period,
-    SampleBatch,
     Stage,
     UseCase,
     UseCaseId,
@@ -105,32 +102,11 @@ def batch_seq(reader: Reader, use_case_id: UseCaseId, kpi: str, key: str) -> int
     return int(found[0]["seq"] or 0) if found else None
 
 
-def insert_batch(tx: Transaction, b: SampleBatch, *, batch_id: str, key: str, summary: Summary, digest: str,
-                 canonical: bytes, seq: int, at: str, demo: bool) -> None:
-    tx.run("insert into sample_batch (id, use_case_id, kpi, period, source, instrument, grade, starts_on, ends_on, n,"
-           " total, total_squares, digest, key, sample_values, seq, accepted_at, demo)"
-           " values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", batch_id, b.use_case_id, b.kpi, b.period, b.source,
-           b.instrument, b.grade, b.starts_on, b.ends_on, summary.n, summary.total, summary.total_squares, digest, key,
-           canonical, seq, at, int(demo))
-
-
 def batches(reader: Reader, use_case_id: UseCaseId, kpi: str, period: Period) -> Sequence[Row]:
     """Return accepted batches, oldest first, without their values."""
     return reader.rows("select id, source, instrument, grade, starts_on, ends_on, n, total, total_squares, digest, seq,"
                        " accepted_at, demo from sample_batch where use_case_id = ? and kpi = ? and period = ?"
                        " order by seq", use_case_id, kpi, period)
-
-
-def evidence(reader: Reader, use_case_id: UseCaseId, kpi: str, period: Period
-             ) -> tuple[Summary, Sequence[Grade], Sequence[int], str]:
-    """Fold the batches of one KPI and period into (summary, grades, entries, period in words)."""
-    found = batches(reader, use_case_id, kpi, period)
-    whole = Summary.from_sums(0, 0.0, 0.0)
-    for r in found:
-        whole = whole + Summary.from_sums(int(r["n"] or 0), float(r["total"] or 0), float(r["total_squares"] or 0))
-    days = sorted(str(d) for r in found for d in (r["starts_on"], r["ends_on"]) if d)
-    span = f"{days[0]} to {days[-1]}" if days else ""
-    return whole, [cast(Grade, r["grade"]) for r in found], [int(r["seq"] or 0) for r in found], span
 
 
 def insert_baseline(tx: Transaction, b: Baseline, *, reason_id: str, seq: int) -> None:

@@ -1,0 +1,1 @@
+"""Ports of the portfolio made real, one system a file."""
