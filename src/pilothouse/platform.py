@@ -13,6 +13,7 @@ from pilothouse.steps.knowledge.api import Knowledge
 from pilothouse.steps.oversight.api import Oversight
 from pilothouse.steps.people.api import People
 from pilothouse.steps.portfolio.api import Portfolio
+from pilothouse.steps.portfolio.api.experiments import Experiments
 from pilothouse.steps.rollout.api import Rollout
 from pilothouse.steps.workflows.api import Workflows
 
@@ -25,6 +26,7 @@ class Platform:
     ledger: LedgerExplorer
     jobs: Jobs
     portfolio: Portfolio
+    experiments: Experiments
     knowledge: Knowledge
     gateway: Gateway
     people: People

@@ -58,6 +58,7 @@ from pilothouse.steps.people.api import People
 from pilothouse.steps.people.plugs import CredentialLicence, PeopleFacts
 from pilothouse.steps.portfolio import migrations as portfolio_tables
 from pilothouse.steps.portfolio.api import Portfolio
+from pilothouse.steps.portfolio.api.experiments import Experiments
 from pilothouse.steps.rollout import jobs as rollout_jobs
 from pilothouse.steps.rollout import migrations as rollout_tables
 from pilothouse.steps.rollout.api import Rollout
@@ -176,7 +177,8 @@ async def assemble(workspace: Workspace) -> Assembled:
     access = RoleRulings()
     explorer = LedgerExplorer(database=database, verifier_key=str(keys.vkey),
                               latest_checkpoint=lambda: str(checkpoints.latest() or ""))
-    platform = Platform(directory=directory, ledger=explorer, jobs=jobs, portfolio=portfolio, knowledge=knowledge,
+    platform = Platform(directory=directory, ledger=explorer, jobs=jobs, portfolio=portfolio,
+                        experiments=Experiments(database=database, mint=mint), knowledge=knowledge,
                         gateway=gateway, people=people, oversight=oversight, workflows=workflows, adoption=adoption,
                         rollout=rollout)
 

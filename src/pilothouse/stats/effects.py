@@ -149,23 +149,19 @@ def better(effect: Effect, direction: Literal["lower", "higher"]) -> Effect:
 
 
 def non_inferior(effect: Effect | None, margin: float, *, confidence: float = CONFIDENCE) -> NonInferiority:
-    """Judge a change in the better direction against a margin by a one-sided Student bound.
+    """Judge a change in the better direction against a margin, one-sided at `confidence`.
 
-    Units: margin > 0, in the outcome's unit. Held: bound > -margin. Harmed: even the best compatible change lies under
-    -margin. Errors: Invalid for a margin that is not positive. Source: ICH E9 and E10; the margin must have been
-    registered. The interval alone serves where a method gives no standard error.
+    The effect's interval must be the two-sided one at 2 confidence - 1 (one of 95 % gives 97.5 % one-sided), or the
+    one-sided sequence. Units: margin > 0, in the outcome's unit. Held: low > -margin. Harmed: high < -margin.
+    Errors: Invalid for a margin that is not positive. Source: ICH E9 and E10; the margin must have been registered.
     """
     if not (isfinite(margin) and margin > 0):
         raise Invalid("a margin says how much worse is still acceptable: a positive number in the metric's unit",
                       field="margin")
     if effect is None or effect.low is None or effect.high is None:
         return NonInferiority(outcome="no data", effect=effect, bound=None, margin=margin, confidence=confidence)
-    low, high = effect.low, effect.high
-    if effect.se is not None and effect.degrees is not None:
-        half = t_quantile(2 * confidence - 1, effect.degrees) * effect.se
-        low, high = effect.value - half, effect.value + half
-    return NonInferiority(outcome=_outcome(low, high, margin), effect=effect, bound=low, margin=margin,
-                          confidence=confidence)
+    return NonInferiority(outcome=_outcome(effect.low, effect.high, margin), effect=effect, bound=effect.low,
+                          margin=margin, confidence=confidence)
 
 
 def _outcome(low: float, high: float, margin: float) -> Outcome:
