@@ -1,7 +1,8 @@
 """Inference where people share work: cluster-robust with small-sample correction, or by permutation."""
 
 from collections.abc import Sequence
-from math import comb, sqrt
+from dataclasses import dataclass
+from math import comb, fsum, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,19 +111,48 @@ def permutation(values: Sequence[float], treated: Sequence[bool], clusters: Sequ
                   clusters=len(means))
 
 
-def intraclass(values: Sequence[float], clusters: Sequence[str]) -> float | None:
-    """Return the intraclass correlation by analysis of variance (0 when negative); None without two people anywhere.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variance:
+    """A one-way analysis of variance: mean squares between and within groups (units squared)."""
 
-    Source: A. Donner, International Statistical Review 54 (1986), unequal sizes.
+    between: float
+    within: float
+    groups: int
+    n: int
+    size: float
+    """Typical group size: what the mean square between groups counts the group's variance by."""
+
+    @property
+    def f(self) -> float | None:
+        return self.between / self.within if self.within > 0 else None
+
+
+def analysis_of_variance(values: Sequence[float], groups: Sequence[str]) -> Variance | None:
+    """Split the variance of values into between and within groups; None without two groups and two values in one.
+
+    Source: R. A. Fisher; size for unequal groups by A. Donner, International Statistical Review 54 (1986). Values are
+    taken about the first and added exactly, which keeps ten digits on NIST's sets with up to nine leading digits alike.
     """
-    outcome, which = finite(values, "values"), numbered(clusters)
-    sizes = np.bincount(which)
-    k, n = len(sizes), len(outcome)
+    outcome, which = finite(values, "values"), numbered(groups)
+    k, n = int(which.max(initial=-1)) + 1, len(outcome)
     if k < 2 or n <= k:
         return None
-    means = np.bincount(which, outcome) / sizes
-    between = float(sizes @ (means - outcome.mean()) ** 2) / (k - 1)
-    within = float(((outcome - means[which]) ** 2).sum()) / (n - k)
-    typical = (n - float(sizes @ sizes) / n) / (k - 1)
-    total = between + (typical - 1) * within
-    return max(0.0, (between - within) / total) if total > 0 else None
+    # about the first value, where nearby numbers subtract without error; then about the grand mean, which is small
+    moved = outcome - outcome[0]
+    moved = moved - fsum(moved) / n
+    parts = [moved[which == g] for g in range(k)]
+    means = [fsum(p) / len(p) for p in parts]
+    grand = fsum(moved) / n
+    between = fsum(len(p) * (m - grand) ** 2 for p, m in zip(parts, means, strict=True)) / (k - 1)
+    within = fsum(fsum((p - m) ** 2) for p, m in zip(parts, means, strict=True)) / (n - k)
+    size = (n - sum(len(p) ** 2 for p in parts) / n) / (k - 1)
+    return Variance(between=between, within=within, groups=k, n=n, size=size)
+
+
+def intraclass(values: Sequence[float], clusters: Sequence[str]) -> float | None:
+    """Return the intraclass correlation by analysis of variance (0 when negative); None without two people anywhere."""
+    v = analysis_of_variance(values, clusters)
+    if v is None:
+        return None
+    total = v.between + (v.size - 1) * v.within
+    return max(0.0, (v.between - v.within) / total) if total > 0 else None
