@@ -285,17 +285,21 @@ def test_difference_in_differences_is_statsmodels_interaction() -> None:
     assert sure(quasi.difference_in_differences(panel, [0], [1])).value == pytest.approx(fitted.params[3], rel=1e-9)
 
 
-def test_an_interrupted_series_is_statsmodels_segmented_regression() -> None:
-    y = np.concatenate([DRAW.normal(10, 1, 20), DRAW.normal(7, 1, 12)])
+def test_an_interrupted_series_is_the_whitened_regression_written_out() -> None:
+    """Prais and Winsten's transformation by hand, from the same memory, gives the same effect and error."""
+    y = np.concatenate([DRAW.normal(10, 1, 20), DRAW.normal(7, 1, 12)]) + np.sin(np.arange(32) / 3)
     t, on = np.arange(32.0), (np.arange(32) >= 20).astype(float)
-    design = np.column_stack([np.ones(32), t, on, on * (t - 20)])
-    fitted = sm.OLS(y, design).fit(cov_type="HAC", use_t=True, cov_kwds={"maxlags": 3, "use_correction": True})
-    middle = np.array([0, 0, 1, 5.5])
-    theirs = fitted.t_test(middle)
-    ours = sure(quasi.interrupted_series(y.tolist(), 20))
-    assert ours.value == pytest.approx(float(theirs.effect[0]), rel=1e-9)
-    assert ours.se == pytest.approx(float(theirs.sd[0][0]), rel=1e-9)
-    assert bounds(ours) == pytest.approx(tuple(theirs.conf_int()[0]), rel=1e-9)
+    design = np.column_stack([np.ones(32), t, on, on * (t - 25.5)])
+    r = sm.OLS(y, design).fit().resid
+    memory = (32 * float(r[1:] @ r[:-1]) / float(r @ r) + 4) / (32 - 6)
+    assert 0.1 < memory < 0.95
+
+    def whitened(m: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return np.concatenate([sqrt(1 - memory ** 2) * m[:1], m[1:] - memory * m[:-1]])
+
+    theirs, ours = sm.OLS(whitened(y), whitened(design)).fit(), sure(quasi.interrupted_series(y.tolist(), 20))
+    assert ours.value == pytest.approx(float(theirs.params[2]), rel=1e-8)
+    assert ours.se == pytest.approx(float(theirs.bse[2]), rel=1e-8)
 
 
 def test_holm_and_cochran_are_worked_examples() -> None:

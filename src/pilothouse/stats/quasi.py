@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import floor, sqrt
+from math import sqrt
 from typing import Literal
 
 import numpy as np
@@ -18,6 +18,8 @@ IMBALANCE_MAX = 0.25
 PLACEBO_LEVEL = 0.90
 """Confidence of placebo and trend tests: wider nets than for the effect, since here a miss is the costly error."""
 POINTS_BEFORE_MIN, POINTS_AFTER_MIN = 8, 4
+MEMORY_MAX, MEMORY_CAP = 0.6, 0.95
+"""Correlation of neighbouring points up to which a series' interval is to be believed, and the most that is assumed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,27 +197,40 @@ def interrupted_series(series: Sequence[float] | Floats, starts_at: int, *, conf
     """Estimate the mean level after the start minus what the line from before would have given (segmented regression).
 
     Shapes: equally spaced points in order, `starts_at` of them before. None under 8 before or 4 after.
-    Errors by Newey and West with small-sample correction and Student's t; lag by n^(1/3), at least 1. Sources:
-    Wagner et al., J. Clin. Pharm. Ther. 27 (2002); Newey and West, Econometrica 55 (1987), by statsmodels. With strong
-    autocorrelation in short series it is still too narrow (docs/statistics.md shows by how much).
+    Errors remember their neighbour (AR(1)); generalized least squares by statsmodels, Student's t.
+    Sources: Wagner et al., J. Clin. Pharm. Ther. 27 (2002); memory's bias after F. H. C. Marriott, J. A. Pope,
+    Biometrika 41 (1954), taken from one fitted mean to all fitted columns. Newey and West's errors were tried and held
+    the truth in 74 to 85 of 100 series of this length. Above a memory of about .6 this too is narrow: `undisturbed`.
     """
     y = finite(series, "series")
-    after = len(y) - starts_at
-    if starts_at < POINTS_BEFORE_MIN or after < POINTS_AFTER_MIN:
+    if starts_at < POINTS_BEFORE_MIN or len(y) - starts_at < POINTS_AFTER_MIN:
         return None
     import statsmodels.api as sm
 
-    t = np.arange(len(y), dtype=float)
-    on = (t >= starts_at).astype(float)
-    # the slope change is centred on the time after the start, so that the level coefficient is the mean effect there
-    design = np.column_stack([np.ones(len(y)), t, on, on * (t - t[starts_at:].mean())])
-    fitted = sm.OLS(y, design).fit(cov_type="HAC", use_t=True,
-                                   cov_kwds={"maxlags": max(1, floor(len(y) ** (1 / 3))), "use_correction": True})
+    design = _segments(len(y), starts_at)
+    together = _memory_left(y, design) ** np.abs(np.subtract.outer(np.arange(len(y)), np.arange(len(y))))
+    fitted = sm.GLS(y, design, sigma=together).fit()
     se = float(fitted.bse[2])
     if not se > 1e-13 * float(np.abs(y).max(initial=1e-300)):
         return None
-    return by_student(float(fitted.params[2]), se, len(y) - 4, n=len(y), method="segmented-regression-hac",
-                      confidence=confidence)
+    return by_student(float(fitted.params[2]), se, len(y) - design.shape[1] - 1, n=len(y),
+                      method="segmented-regression-ar1", confidence=confidence)
+
+
+def _segments(n: int, starts_at: int) -> Floats:
+    """Return level, slope, and the change of both; the change is the one at the middle of the time after the start."""
+    t = np.arange(n, dtype=float)
+    on = (t >= starts_at).astype(float)
+    return np.column_stack([np.ones(n), t, on, on * (t - t[starts_at:].mean())])
+
+
+def _memory_left(y: Floats, design: Floats) -> float:
+    """Return the correlation of neighbouring errors, freed of what fitting took away; 0 to .95."""
+    r = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
+    spread, n, k = float(r @ r), len(y), int(design.shape[1])
+    seen = float(r[1:] @ r[:-1]) / spread if spread > 0 else 0.0
+    unbiased = (n * seen + k) / (n - k - 2)
+    return min(max(unbiased, 0.0), MEMORY_CAP)
 
 
 def undisturbed(series: Sequence[float], starts_at: int, *, bias_max: float) -> Sequence[Diagnostic]:
@@ -230,13 +245,10 @@ def _memory(y: Floats) -> Diagnostic:
     if len(y) < POINTS_BEFORE_MIN:
         return Diagnostic(name="autocorrelation", status="no data", says=f"under {POINTS_BEFORE_MIN} points before")
     t = np.arange(len(y), dtype=float)
-    r = y - np.polyval(np.polyfit(t, y, 1), t)
-    spread = float(r @ r)
-    rho = float(r[1:] @ r[:-1]) / spread if spread else 0.0
-    limit = 0.6
-    return Diagnostic(name="autocorrelation", status="passed" if abs(rho) <= limit else "failed", value=rho,
-                      says=f"neighbouring points correlate by {rho:.2f} before the start (at most {limit}: beyond it"
-                           " the standard error is too small)")
+    rho = _memory_left(y, np.column_stack([np.ones(len(y)), t]))
+    return Diagnostic(name="autocorrelation", status="passed" if rho <= MEMORY_MAX else "failed", value=rho,
+                      says=f"neighbouring points correlate by {rho:.2f} before the start (at most {MEMORY_MAX}: beyond"
+                           " it the interval is too narrow)")
 
 
 def stepped_wedge(panel: Panel, *, confidence: float = CONFIDENCE) -> Effect | None:
