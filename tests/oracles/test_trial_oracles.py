@@ -24,6 +24,19 @@ from pilothouse.stats.clusters import (
     permutation,
 )
 from pilothouse.stats.effects import Effect
+from pilothouse.steps.portfolio.contracts import Kpi, UseCaseId
+from pilothouse.steps.portfolio.contracts.experiments import (
+    Analysis,
+    Arm,
+    Assignment,
+    Design,
+    Member,
+    Observation,
+    Registration,
+    Trait,
+)
+from pilothouse.steps.portfolio.logic import trialling
+from pilothouse.steps.portfolio.logic.trialling import Trial
 
 NSW = Path(pilothouse.__file__).parents[3] / "shared/data/causaldata/nsw.csv"
 NIST = Path(scipy.stats.__file__).parent / "tests/data/nist_anova"
@@ -243,6 +256,50 @@ def test_a_comparison_group_that_nobody_drew_fails_its_diagnostics_loudly(kind: 
     found = quasi.comparable({c: other[c].tolist() for c in columns}, {c: treated[c].tolist() for c in columns},
                              ("re74", "re75"), bias_max=1794)
     assert [d.name for d in found if d.status == "failed"], found
+
+
+def graded(design: Design, data: Mapping[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]) -> Analysis:
+    """Analyse earnings of 1974 and 1975 (before) and 1978 (after) as the product does, under a registered design."""
+    traits = ("age", "educ", "black", "hisp", "marr", "nodegree")
+    members, assigned, seen = [], {}, []
+    arms: tuple[tuple[int, Arm], ...] = ((0, "control"), (1, "treatment"))
+    for arm, name in arms:
+        for i in range(len(data["re78"][arm])):
+            person = f"{name} {i}"
+            members.append(Member(person=person, arm=name, traits=tuple(
+                Trait(name=t, value=float(data[t][arm][i])) for t in traits)))
+            assigned[person] = Assignment(person=person, cluster="", stratum="", arm=name,
+                                          from_day="1976-01-01" if arm else "")
+            seen += [Observation(person=person, day=day, value=float(data[column][arm][i])) for column, day in
+                     (("re74", "1974-06-01"), ("re75", "1975-06-01"), ("re78", "1976-06-01"))]
+    if design == "before and after":
+        members, assigned = [m for m in members if m.arm == "treatment"], {
+            p: a for p, a in assigned.items() if a.arm == "treatment"}
+        seen = [o for o in seen if o.person in assigned]
+    kpi = Kpi(use_case_id=UseCaseId("uc"), slug="earnings", title="Earnings", unit="USD", shape="mean",
+              better="higher", least_change=500)
+    r = Registration(use_case_id=UseCaseId("uc"), slug="nsw", hypothesis="", design=design, primary="earnings",
+                     guardrails=(), least_effect=500, members=tuple(members), starts_on="1976-01-01",
+                     ends_on="1976-12-31", planned_n=len(members), stop_rule="", step_days=365)
+    return trialling.analyse(Trial(registration=r, kpis={"earnings": kpi}, assigned=assigned,
+                                   observations={"earnings": seen}, ended_on="1976-12-31"))
+
+
+def test_the_experiment_itself_is_e4_with_its_published_effect() -> None:
+    found = graded("randomised", nsw())
+    assert found.effect is not None
+    assert (found.grade, found.verdict, round(found.effect.value, 2)) == ("E4", "success", 1794.34)
+
+
+@pytest.mark.parametrize("kind", ["in work", "older", "better earners"])
+@pytest.mark.parametrize("design", ["before and after", "difference in differences"])
+def test_the_treated_without_their_controls_are_never_above_e2(design: Design, kind: str) -> None:
+    data = nsw()
+    other = comparison(data, kind)
+    found = graded(design, {c: (other[c], v[1]) for c, v in data.items()})
+    assert found.effect is not None
+    assert found.grade == "E2"
+    assert [c for c in found.checks if c.status == "failed"], found.checks
 
 
 # Power and designs.

@@ -33,7 +33,7 @@ class Diagnostic:
     p: float | None = None
 
 
-def balance(name: str, control: Sequence[float], treatment: Sequence[float]) -> Diagnostic:
+def balance(name: str, control: Sequence[float] | Floats, treatment: Sequence[float] | Floats) -> Diagnostic:
     """Compare the groups before the start by the standardised mean difference; over `IMBALANCE_MAX` fails.
 
     The scale is the root of the two variances' mean, so that large samples do not fail for being large.
