@@ -19,7 +19,8 @@ def test_a_short_study_keeps_its_bounds_within_its_monte_carlo_error(study: Call
     assert sum(s.low is not None or s.high is not None for s in found) >= 1
 
 
-@pytest.mark.parametrize("study", [studies.means_cover, studies.shares_cover], ids=lambda s: s.__name__)
+@pytest.mark.parametrize("study", [
+    studies.no_harm_at_the_end, studies.means_cover, studies.shares_cover], ids=lambda s: s.__name__)
 def test_a_cheap_study_keeps_its_bounds_within_its_monte_carlo_error(study: Callable[[int], Sequence[Study]]) -> None:
     assert [s for s in study(8 * RUNS) if not s.kept(4)] == []
 
