@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pilothouse.backends.engine import LedgerDatabase
+from pilothouse.backends.postgres.database import PostgresDatabase
 from pilothouse.backends.sqlite.database import SqliteDatabase
 from pilothouse.directory.roles import RoleRulings
 from pilothouse.kernel.errors import Denied, Invalid
@@ -25,6 +26,7 @@ from pilothouse.steps.portfolio.contracts.experiments import (
     ExperimentAct,
     ExperimentRef,
     ExperimentResult,
+    ExperimentsQuery,
     GuardrailMetric,
     Member,
     Observation,
@@ -45,6 +47,7 @@ from pilothouse.steps.portfolio.logic.trialling import Trial
 from pilothouse.steps.portfolio.migrations import MIGRATIONS
 from pilothouse.testing.fakes import EPOCH, CountingMint, PlainKeys, StillClock, call_as, person
 from pilothouse.testing.faults import fail_every_statement
+from pilothouse.testing.postgres import fresh_address
 
 T = TypeVar("T")
 OLGA = person("olga", "owner")
@@ -108,8 +111,16 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     mint = CountingMint()
-    database = SqliteDatabase(tmp_path / "p.db", clock=StillClock(), mint=mint, keys=PlainKeys())
+    yield from desk_on(SqliteDatabase(tmp_path / "p.db", clock=StillClock(), mint=mint, keys=PlainKeys()), mint)
 
+
+@pytest.fixture
+def desk_on_postgres() -> Iterator[Desk]:
+    mint = CountingMint()
+    yield from desk_on(PostgresDatabase(fresh_address(), clock=StillClock(), mint=mint, keys=PlainKeys()), mint)
+
+
+def desk_on(database: LedgerDatabase, mint: CountingMint) -> Iterator[Desk]:
     async def build() -> Desk:
         await database.migrate(MIGRATIONS)
         portfolio = Portfolio(database=database, mint=mint)
@@ -148,6 +159,28 @@ def test_a_pilot_runs_from_plan_to_a_graded_verdict_that_anyone_can_recompute(de
     assert kinds[-5:] == ["portfolio.experiment_registered", "portfolio.experiment_moved",
                           "portfolio.observations_accepted", "portfolio.observations_accepted",
                           "portfolio.experiment_concluded"]
+
+
+def test_a_pilot_runs_on_postgres_too(desk_on_postgres: Desk) -> None:
+    desk = desk_on_postgres
+
+    async def story() -> None:
+        await desk.registered(guardrails=(GuardrailMetric(kpi="errors", margin=0.5),))
+        await desk.experiments.start(OWNER, desk.act("go"))
+        arms, draw = await desk.arms(80), np.random.default_rng(3)
+        values = {p: float(draw.normal(20 - 4 * (arm == "treatment"), 3)) for p, arm in arms.items()}
+        await desk.observed(values)
+        assert (await desk.observed(values)).repeated
+        departure = Departure(use_case_id=desk.use_case.id, experiment="pilot", altered="other", reason="A holiday.")
+        assert await desk.experiments.deviate(LATER, departure) == await desk.experiments.deviate(LATER, departure)
+        await desk.experiments.look(LATER, desk.act())
+        await desk.experiments.stop(call_as(OLGA, at=EPOCH + timedelta(days=60)), desk.act())
+        result = await desk.experiments.conclude(LATER, desk.act())
+        assert (result.verdict, result.grade) == ("inconclusive", "E4")
+        assert [e.status for e in await desk.experiments.list_experiments(OWNER, ExperimentsQuery(
+            use_case=desk.use_case.slug))] == ["concluded"]
+
+    desk.run(story())
 
 
 def test_the_registration_is_frozen_and_the_same_twice_is_one(desk: Desk) -> None:
