@@ -1,4 +1,4 @@
-"""The demo's experiments can be registered as written, and their true effects lead to the verdicts they are told for."""
+"""The demo's experiments can be registered as written, and end with the verdicts they are told for."""
 
 from datetime import timedelta
 from pathlib import Path
