@@ -1,7 +1,7 @@
 """The experiments' façade: plan, register, assign, start, observe, look, stop, conclude."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pilothouse.kernel.call import Call
 from pilothouse.kernel.clock import stamp
@@ -181,7 +181,8 @@ class Experiments:
     async def look(self, call: Call, request: ExperimentAct) -> Look:
         """Look at a running experiment and leave a record of it; a fixed analysis shows no effect before its end."""
         call.authorize("experiment:run", on=request.use_case_id)
-        return await self._database.write(call, lambda tx: _look(tx, call, request))
+        ready = await self._database.read(lambda r: _ready(r, call, request))
+        return await self._database.write(call, lambda tx: _look(tx, call, request, ready))
 
     @operation("GET /api/v1/use-cases/{use_case}/experiments/{experiment}/looks", effect="read")
     async def looks(self, call: Call, request: ExperimentRef) -> tuple[Look, ...]:
@@ -213,7 +214,8 @@ class Experiments:
             ExperimentNotReady: it was not stopped and its period is not over.
         """
         call.authorize("experiment:run", on=request.use_case_id)
-        return await self._database.write(call, lambda tx: _conclude(tx, call, request))
+        ready = await self._database.read(lambda r: _ready(r, call, request))
+        return await self._database.write(call, lambda tx: _conclude(tx, call, request, ready))
 
     @operation("GET /api/v1/use-cases/{use_case}/experiments/{experiment}/result", effect="read")
     async def result(self, call: Call, request: ExperimentRef) -> ExperimentResult:
@@ -329,12 +331,38 @@ def _analyse(reader: Reader, call: Call, e: Experiment) -> Analysis:
     return replace(trialling.analyse(_trial(reader, call, e)), experiment=e.id)
 
 
-def _look(tx: Transaction, call: Call, request: ExperimentAct) -> Look:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ready:
+    """An analysis made on a snapshot, so that the one writer does not wait for it, and what it rests on."""
+
+    rests_on: tuple[object, ...]
+    analysis: Analysis
+
+
+def _rests_on(reader: Reader, e: Experiment) -> tuple[object, ...]:
+    return e.status, store.stopped_on(reader, e.id), e.deviations, store.batch_entries(reader, e.id)
+
+
+def _ready(reader: Reader, call: Call, request: ExperimentAct) -> _Ready | None:
+    e = _found(reader, call, request.use_case_id, request.experiment)
+    if e.status not in ("running", "stopped"):
+        return None
+    return _Ready(rests_on=_rests_on(reader, e), analysis=_analyse(reader, call, e))
+
+
+def _analysis(tx: Transaction, call: Call, e: Experiment, ready: _Ready | None) -> Analysis:
+    """Return the analysis made ready; anew where something arrived since."""
+    if ready is not None and ready.rests_on == _rests_on(tx, e):
+        return ready.analysis
+    return _analyse(tx, call, e)
+
+
+def _look(tx: Transaction, call: Call, request: ExperimentAct, ready: _Ready | None) -> Look:
     e = _found(tx, call, request.use_case_id, request.experiment)
     if e.status not in ("running", "stopped"):
         raise ExperimentNotReady("only a started experiment can be looked at; a concluded one has its result",
                                  status=e.status)
-    analysis = _analyse(tx, call, e)
+    analysis = _analysis(tx, call, e, ready)
     number, shown = e.looks + 1, analysis.effect
     seq = tx.record(f"use_case/{e.registration.use_case_id}", ExperimentLookedAt(
         use_case_id=e.registration.use_case_id, experiment_id=e.id, number=number, shown=shown is not None,
@@ -361,11 +389,11 @@ def _deviate(tx: Transaction, call: Call, request: Departure) -> Deviation:
     return d
 
 
-def _conclude(tx: Transaction, call: Call, request: ExperimentAct) -> ExperimentResult:
+def _conclude(tx: Transaction, call: Call, request: ExperimentAct, ready: _Ready | None) -> ExperimentResult:
     e = _found(tx, call, request.use_case_id, request.experiment)
     if held := store.result(tx, e.id):
         return held
-    analysis = _analyse(tx, call, e)
+    analysis = _analysis(tx, call, e, ready)
     if e.status not in ("running", "stopped") or not analysis.final:
         raise ExperimentNotReady(f"start it first, then stop it or wait until {e.registration.ends_on} is over",
                                  status=e.status)
