@@ -197,6 +197,18 @@ def test_the_registration_is_frozen_and_the_same_twice_is_one(desk: Desk) -> Non
     desk.run(story())
 
 
+def test_a_kpi_turned_round_after_the_registration_does_not_turn_the_verdict(desk: Desk) -> None:
+    async def story() -> None:
+        await desk.registered()
+        await desk.experiments.start(OWNER, desk.act())
+        await desk.portfolio.define_kpi(OWNER, replace(MINUTES, use_case_id=desk.use_case.id, better="higher"))
+        arms, draw = await desk.arms(80), np.random.default_rng(3)
+        await desk.observed({p: float(draw.normal(20 - 4 * (arm == "treatment"), 3)) for p, arm in arms.items()})
+        assert (await desk.experiments.conclude(LATER, desk.act())).verdict == "success"
+
+    desk.run(story())
+
+
 def test_a_registration_after_data_arrived_is_refused_with_field_and_entry(desk: Desk) -> None:
     async def story() -> None:
         await desk.portfolio.measure(OWNER, SampleBatch(

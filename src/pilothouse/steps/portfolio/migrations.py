@@ -34,7 +34,8 @@ MIGRATIONS = (
     )),
     Migration(name="portfolio/0010_experiments", statements=(
         "create table experiment (id text primary key, use_case_id text not null, slug text not null,"
-        " body blob not null, hypothesis text not null, stop_rule text not null, despite_teams text not null,"
+        " body blob not null, metrics blob not null, hypothesis text not null, stop_rule text not null,"
+        " despite_teams text not null,"
         " digest text not null, status text not null, stopped_on text not null, registered_by text not null,"
         " registered_at text not null, seq integer not null, demo integer not null, unique (use_case_id, slug))",
         "create table experiment_members (experiment_id text primary key, members blob not null)",

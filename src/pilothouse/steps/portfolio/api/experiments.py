@@ -88,9 +88,9 @@ class Experiments:
             return _same(held, request)
         registering.check(request, _kpis(tx, u), stamp(call.at)[:10])
         _no_data_yet(tx, request)
-        return self._freeze(tx, call, request)
+        return self._freeze(tx, call, request, _metrics(request, _kpis(tx, u)))
 
-    def _freeze(self, tx: Transaction, call: Call, request: Registration) -> Experiment:
+    def _freeze(self, tx: Transaction, call: Call, request: Registration, metrics: tuple[Kpi, ...]) -> Experiment:
         experiment_id = self._mint("exp")
         r = registering.pseudonymised(request, experiment_id)
         digest = registering.digest(r)
@@ -100,9 +100,10 @@ class Experiments:
             use_case_id=r.use_case_id, experiment_id=experiment_id, slug=r.slug, design=r.design, primary=r.primary,
             guardrails=r.guardrails, least_effect=r.least_effect, monitoring=r.monitoring, confidence=r.confidence,
             planned_n=r.planned_n, starts_on=r.starts_on, ends_on=r.ends_on, digest=digest, hypothesis=hypothesis,
-            stop_rule=rule))
+            stop_rule=rule, metrics=tuple(replace(k, title="") for k in metrics)))
         e = Experiment(id=experiment_id, registration=r, digest=digest, status="registered", seq=seq, deviations=0,
-                       looks=0, registered_by=call.principal.id, registered_at=stamp(call.at), demo=call.demo)
+                       looks=0, metrics=metrics, registered_by=call.principal.id, registered_at=stamp(call.at),
+                       demo=call.demo)
         store.insert(tx, e, store.TextIds(hypothesis=hypothesis.id, stop_rule=rule.id,
                                           individual_despite_teams=despite.id if despite else ""))
         return e
@@ -154,9 +155,8 @@ class Experiments:
 
     def _observe(self, tx: Transaction, call: Call, request: ObservationBatch) -> Accepted:
         e = _found(tx, call, request.use_case_id, request.experiment)
-        kpis = _kpis(tx, _known(tx, call, request.use_case_id))
         _may_observe(e, request.kpi)
-        observing.check(request, _kpi(kpis, request.kpi), today=stamp(call.at)[:10],
+        observing.check(request, _frozen(e)[request.kpi], today=stamp(call.at)[:10],
                         before=e.registration.starts_on if e.status == "registered" else "")
         body = observing.canonical(_pseudonyms(e, request))
         digest = observing.digest(body)
@@ -254,6 +254,14 @@ def _kpi(kpis: Mapping[str, Kpi], slug: str) -> Kpi:
     return kpis[slug]
 
 
+def _metrics(r: Registration, kpis: Mapping[str, Kpi]) -> tuple[Kpi, ...]:
+    return tuple(kpis[name] for name in (r.primary, *(g.kpi for g in r.guardrails)))
+
+
+def _frozen(e: Experiment) -> Mapping[str, Kpi]:
+    return {k.slug: k for k in e.metrics}
+
+
 def _found(reader: Reader, call: Call, use_case: str, ref: str) -> Experiment:
     e = store.find(reader, _known(reader, call, use_case).id, ref)
     if e is None:
@@ -316,13 +324,11 @@ def _pseudonyms(e: Experiment, request: ObservationBatch) -> list[Observation]:
 
 
 def _trial(reader: Reader, call: Call, e: Experiment) -> Trial:
-    u = portfolio_store.use_case(reader, e.registration.use_case_id)
-    assert u is not None
     r, stopped = e.registration, store.stopped_on(reader, e.id)
     named = (r.primary, *(g.kpi for g in r.guardrails))
     observations = {k: [o for b in store.batches(reader, e.id, k) for o in observing.read(b)] for k in named}
     final = e.status in ("stopped", "concluded") or (e.status == "running" and stamp(call.at)[:10] > r.ends_on)
-    return Trial(registration=r, kpis=_kpis(reader, u), assigned=allotting.allot(r, e.digest), final=final,
+    return Trial(registration=r, kpis=_frozen(e), assigned=allotting.allot(r, e.digest), final=final,
                  observations=observations, ended_on=stopped or r.ends_on,
                  altered=[d.altered for d in store.deviations(reader, e.id)])
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from pilothouse.kernel.ledger import Sealed
-from pilothouse.steps.portfolio.contracts import Grade, UseCaseId
+from pilothouse.steps.portfolio.contracts import Grade, Kpi, UseCaseId
 
 Design = Literal["randomised", "cluster randomised", "stepped wedge", "switchback", "difference in differences",
                  "interrupted time series", "before and after"]
@@ -134,6 +134,8 @@ class Experiment:
 
     id: str
     registration: Registration
+    metrics: tuple[Kpi, ...]
+    """The named KPIs as they stood: a KPI redefined later does not turn a finished experiment round."""
     digest: str
     """SHA-256 (hex) of the canonical registration: the one recorded in the ledger."""
     status: Status
@@ -367,6 +369,8 @@ class ExperimentRegistered:
     starts_on: str
     ends_on: str
     digest: str
+    metrics: tuple[Kpi, ...]
+    """The named KPIs as they stood, without their titles."""
     hypothesis: Sealed
     stop_rule: Sealed
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pilothouse.kernel.codec import decode, encode
 from pilothouse.kernel.errors import Conflict
 from pilothouse.kernel.store import Reader, Row, Transaction
-from pilothouse.steps.portfolio.contracts import UseCaseId
+from pilothouse.steps.portfolio.contracts import Kpi, UseCaseId
 from pilothouse.steps.portfolio.contracts.experiments import (
     Analysis,
     Deviation,
@@ -32,9 +32,10 @@ def insert(tx: Transaction, e: Experiment, texts: TextIds) -> None:
     """Add a registered experiment and its members (already pseudonymised)."""
     r = e.registration
     body = encode(replace(r, hypothesis="", stop_rule="", individual_despite_teams="", members=()))
-    tx.run("insert into experiment (id, use_case_id, slug, body, hypothesis, stop_rule, despite_teams, digest, status,"
-           " stopped_on, registered_by, registered_at, seq, demo) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", e.id,
-           r.use_case_id, r.slug, body, texts.hypothesis, texts.stop_rule, texts.individual_despite_teams, e.digest,
+    tx.run("insert into experiment (id, use_case_id, slug, body, metrics, hypothesis, stop_rule, despite_teams, digest,"
+           " status, stopped_on, registered_by, registered_at, seq, demo) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", e.id,
+           r.use_case_id, r.slug, body, encode(list(e.metrics)),
+           texts.hypothesis, texts.stop_rule, texts.individual_despite_teams, e.digest,
            e.status, "", e.registered_by, e.registered_at, e.seq, int(e.demo))
     tx.run("insert into experiment_members (experiment_id, members) values (?,?)", e.id, encode(list(r.members)))
 
@@ -59,6 +60,7 @@ def _experiment(reader: Reader, row: Row) -> Experiment:
         members=decode(_bytes(members[0]["members"]), tuple[Member, ...]))
     return Experiment(
         id=str(row["id"]), registration=registration, digest=str(row["digest"]),
+        metrics=decode(_bytes(row["metrics"]), tuple[Kpi, ...]),
         status=row["status"], registered_by=str(row["registered_by"]),  # type: ignore[arg-type]
         registered_at=str(row["registered_at"]), seq=int(row["seq"] or 0), demo=bool(row["demo"]),
         deviations=_count(reader, "experiment_deviation", row), looks=_count(reader, "experiment_look", row))
