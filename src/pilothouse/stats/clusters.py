@@ -92,7 +92,7 @@ def permutation(values: Sequence[float], treated: Sequence[bool], clusters: Sequ
     """Test treatment minus control of cluster means by who else could have been assigned; gives p and no interval.
 
     Exact up to `PERMUTATIONS` allocations, else drawn from `seed`. None with an empty arm. With 5 clusters the smallest
-    p is .1: no verdict at 5 % can come of it, which is what so few clusters can say. Source: R. A. Fisher, The Design
+    p is .2: no verdict at 5 % can come of it, which is what so few clusters can say. Source: R. A. Fisher, The Design
     of Experiments (1935); scipy's implementation.
     """
     from scipy.stats import permutation_test
