@@ -15,6 +15,7 @@ from pilothouse.steps.oversight.api import Oversight
 from pilothouse.steps.people.api import People
 from pilothouse.steps.portfolio.api import Portfolio
 from pilothouse.steps.portfolio.api.board import Board
+from pilothouse.steps.portfolio.api.experiments import Experiments
 from pilothouse.steps.portfolio.api.samples import Samples
 from pilothouse.steps.portfolio.api.strategy import Strategy
 from pilothouse.steps.rollout.api import Rollout
@@ -33,6 +34,7 @@ class Platform:
     board: Board
     strategy: Strategy
     samples: Samples
+    experiments: Experiments
     knowledge: Knowledge
     gateway: Gateway
     people: People

@@ -63,6 +63,7 @@ from pilothouse.steps.portfolio import jobs as portfolio_jobs
 from pilothouse.steps.portfolio import migrations as portfolio_tables
 from pilothouse.steps.portfolio.api import Portfolio
 from pilothouse.steps.portfolio.api.board import Board
+from pilothouse.steps.portfolio.api.experiments import Experiments
 from pilothouse.steps.portfolio.api.samples import Samples
 from pilothouse.steps.portfolio.api.strategy import Strategy
 from pilothouse.steps.portfolio.drivers.prometheus import PrometheusSource
@@ -195,7 +196,8 @@ async def assemble(workspace: Workspace) -> Assembled:
     for forgetter in (SealedTexts(database), KnowledgeForgetter(knowledge), Account(database, people.refresh)):
         privacy.forgetters.plug(forgetter)
     platform = Platform(directory=directory, privacy=privacy, ledger=explorer, jobs=jobs, portfolio=portfolio,
-                        samples=samples, board=Board(database=database, portfolio=portfolio),
+                        samples=samples, experiments=Experiments(database=database, mint=mint),
+                        board=Board(database=database, portfolio=portfolio),
                         strategy=Strategy(database=database, mint=mint, portfolio=portfolio),
                         knowledge=knowledge, gateway=gateway, people=people, oversight=oversight, workflows=workflows,
                         adoption=adoption, rollout=rollout)

@@ -22,11 +22,12 @@ PERMITS: Mapping[str, frozenset[str]] = {
         "use_case:define", "use_case:measure", "use_case:feed", "use_case:freeze", "use_case:assess",
         "knowledge:define",
         "knowledge:ingest", "knowledge:resolve", "people:assign", "rollout:propose", "rollout:advance",
-        "rollout:halt"},
+        "rollout:halt", "experiment:register", "experiment:run", "experiment:assign", "experiment:observe"},
     "reviewer": _EMPLOYEE | _LEAD | {"oversight:review", "oversight:unmask"},
     "engineer": _EMPLOYEE | _LEAD | {
         "gateway:configure", "gateway:embed", "knowledge:define", "knowledge:ingest", "knowledge:resolve",
-        "knowledge:rebuild", "use_case:measure", "use_case:feed", "rollout:propose", "rollout:halt", "jobs:cancel"},
+        "knowledge:rebuild", "use_case:measure", "use_case:feed", "rollout:propose", "rollout:halt", "jobs:cancel",
+        "experiment:assign", "experiment:observe"},
     "risk": _EMPLOYEE | _LEAD | {
         "use_case:assess", "use_case:decide", "oversight:configure", "oversight:unmask", "rollout:halt",
         "privacy:hold", "privacy:erase", "ledger:export"},
@@ -37,7 +38,8 @@ PERMITS: Mapping[str, frozenset[str]] = {
         "knowledge:resolve", "knowledge:rebuild", "people:assign", "people:define", "people:certify",
         "use_case:define", "use_case:measure", "use_case:feed", "use_case:freeze", "use_case:assess",
         "use_case:configure", "objective:define", "oversight:configure", "rollout:propose", "rollout:halt",
-        "privacy:hold", "privacy:erase", "ledger:export", "jobs:cancel"},
+        "privacy:hold", "privacy:erase", "ledger:export", "jobs:cancel", "experiment:register", "experiment:run",
+        "experiment:assign", "experiment:observe"},
     "system": frozenset({"*"}),
 }
 """Permissions by role. `system` is the platform acting for itself (jobs, sweepers) and is granted to nobody."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from pilothouse.app.demo.experiments import experiment_steps
 from pilothouse.app.wire import Assembled
 from pilothouse.kernel.call import Call
 from pilothouse.kernel.errors import Denied, PilothouseError
@@ -81,7 +82,8 @@ def plan(org: Tree, asked: Tree) -> tuple[Step, ...]:
     """Return every step in the order of its simulated time; the same seed gives the same history."""
     rng = random.Random(org["simulation"]["seed"])  # noqa: S311  # a simulation, not a secret
     steps = [*_sources(org), *_credentials(org), *(s for u in org["use_cases"] for s in _use_case(org, u, rng)),
-             *_strategy(org), *_questions(org, asked, rng), *_reviews(org, rng)]
+             *_strategy(org), *_questions(org, asked, rng), *_reviews(org, rng),
+             *(Step(*told) for told in experiment_steps(org, week))]
     return tuple(sorted(steps, key=lambda s: s.at))
 
 

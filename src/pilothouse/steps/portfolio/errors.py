@@ -79,3 +79,27 @@ class SourceUnavailable(Unavailable):
     """A system that samples are pulled from does not answer; it is tried again."""
 
     code = "portfolio.source_unavailable"
+
+
+class NoSuchExperiment(Missing):
+    """The use case has no experiment of that id or slug, or the person is not in it."""
+
+    code = "portfolio.no_such_experiment"
+
+
+class ExperimentFrozen(Conflict):
+    """A registration is never changed; record a deviation with its reason, or register another experiment."""
+
+    code = "portfolio.experiment_frozen"
+
+
+class DataArrivedFirst(Conflict):
+    """Data of the period were there before the registration; `facts["entry"]` is the first. Register a later period."""
+
+    code = "portfolio.data_arrived_first"
+
+
+class ExperimentNotReady(Conflict):
+    """The experiment's status does not allow this; `facts["status"]` says where it stands."""
+
+    code = "portfolio.experiment_not_ready"

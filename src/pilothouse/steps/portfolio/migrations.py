@@ -89,4 +89,21 @@ MIGRATIONS = (
         "create index feed_due on feed (state, next_due)",
         "create index feed_kpi on feed (use_case_id, kpi)",
     )),
+    Migration(name="portfolio/0005_experiments", statements=(
+        "create table experiment (id text primary key, use_case_id text not null, slug text not null,"
+        " body blob not null, metrics blob not null, hypothesis text not null, stop_rule text not null,"
+        " despite_teams text not null,"
+        " digest text not null, status text not null, stopped_on text not null, registered_by text not null,"
+        " registered_at text not null, seq integer not null, demo integer not null, unique (use_case_id, slug))",
+        "create table experiment_members (experiment_id text primary key, members blob not null)",
+        "create table experiment_batch (id text primary key, experiment_id text not null, kpi text not null,"
+        " source text not null, n integer not null, digest text not null, key text not null, body blob not null,"
+        " seq integer not null, accepted_at text not null, unique (experiment_id, kpi, key))",
+        "create table experiment_deviation (seq integer primary key, experiment_id text not null,"
+        " altered text not null, reason text not null, key text not null, recorded_by text not null,"
+        " recorded_at text not null, unique (experiment_id, key))",
+        "create table experiment_look (seq integer primary key, experiment_id text not null, number integer not null,"
+        " looked_at text not null, looked_by text not null, body blob not null, unique (experiment_id, number))",
+        "create table experiment_result (experiment_id text primary key, seq integer not null, body blob not null)",
+    )),
 )
