@@ -180,7 +180,13 @@ def look_then_note(n: int) -> Callable[[Transaction], int]:
 def test_commit_listeners_hear_of_each_group(tmp_path: Path) -> None:
     database = opening(tmp_path / "p.db")
     heard: list[int] = []
-    database.on_commit(heard.append)
+    kinds: set[str] = set()
+
+    def hear(size: int, recorded: frozenset[str]) -> None:
+        heard.append(size)
+        kinds.update(recorded)
+
+    database.on_commit(hear)
 
     async def write() -> None:
         await database.migrate((TABLES,))
@@ -190,6 +196,7 @@ def test_commit_listeners_hear_of_each_group(tmp_path: Path) -> None:
     database.close()
     assert heard == sorted(heard)
     assert heard[-1] == 100
+    assert kinds == {"thing_noted"}
 
 
 def test_deleted_bytes_do_not_stay_in_the_file(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def _serve(settings: Settings, *, host: str, port: int | None, behind_proxy: boo
     from pilothouse.app import serving
 
     workspace = Workspace(serving.bound(settings, host=host, port=port, behind_proxy=behind_proxy))
-    asyncio.run(serving.serve(workspace, announce=announce))
+    serving.run(workspace, announce=announce)
 
 
 @cli.command()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import sys
 from collections.abc import Callable, Mapping
@@ -27,6 +28,10 @@ from pilothouse.doors.http.models_and_embeddings import ModelsAndEmbeddings
 from pilothouse.doors.http.wire import endpoint
 from pilothouse.doors.mcp.http import McpEndpoint
 from pilothouse.kernel.errors import PilothouseError
+
+SWITCH_S = 0.0005
+"""How long the writer waits for the interpreter while the event loop computes: each of its statements gives it up, so
+that at Python's default of 5 ms a commit under load waits several times over."""
 
 _log = logging.getLogger("pilothouse.server")
 PROBE_BYTES = 256 * 1024
@@ -81,6 +86,21 @@ def _secure(settings: Settings) -> bool:
     return settings.behind_proxy or bool(settings.tls_certificate)
 
 
+def run(workspace: Workspace, *, announce: Callable[[Workspace], str]) -> None:
+    """Serve until told to stop, on uvloop where there is one; raises WorkspaceOwned as `serve` does."""
+    sys.setswitchinterval(SWITCH_S)
+    with asyncio.Runner(loop_factory=_uvloop()) as runner:
+        runner.run(serve(workspace, announce=announce))
+
+
+def _uvloop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
 async def serve(workspace: Workspace, *, announce: Callable[[Workspace], str]) -> None:
     """Serve until told to stop; raises WorkspaceOwned if another process has the workspace."""
     settings = workspace.settings
@@ -100,6 +120,9 @@ async def _serve_owned(workspace: Workspace, ownership: Ownership, announce: Cal
     if workspace.demo:
         await demo.begin(assembled, workspace)
     server = uvicorn.Server(_config(workspace.settings, doors))
+    # What the start made stays until the end: a full collection that walks it stops every answer for some 60 ms.
+    gc.collect()
+    gc.freeze()
     working = asyncio.create_task(assembled.work(demo.handlers(assembled, workspace)), name="background work")
     try:
         await _run(server, ownership, workspace.settings, announce(workspace))
@@ -116,7 +139,7 @@ def _config(settings: Settings, doors: Doors) -> uvicorn.Config:
     if settings.tls_certificate:
         tls = {"ssl_certfile": settings.tls_certificate, "ssl_keyfile": settings.tls_key}
     return uvicorn.Config(
-        doors.app, host=settings.host, port=settings.port, loop="uvloop", http="httptools", ws="none", lifespan="off",
+        doors.app, host=settings.host, port=settings.port, loop="none", http="httptools", ws="none", lifespan="off",
         access_log=False, log_config=None, server_header=False, proxy_headers=settings.behind_proxy,
         timeout_graceful_shutdown=20, timeout_keep_alive=65, **tls)  # type: ignore[arg-type]
 

@@ -37,7 +37,7 @@ class Checkpointer:
         self._closing = threading.Event()
         # What a crash left unsigned is signed at the start.
         self._changed.set()
-        database.on_commit(lambda size: self._changed.set())
+        database.on_commit(lambda size, kinds: self._changed.set())
         self._thread = threading.Thread(target=self._serve, name="pilothouse-checkpoints", daemon=True)
         self._thread.start()
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pilothouse.backends.dialect import Connection, Dialect, Keys, StoreUnavailable
-from pilothouse.backends.grouping import GroupWriter
+from pilothouse.backends.grouping import GroupWriter, Listener
 from pilothouse.backends.migrating import BASE, SYSTEM, apply, apply_base, outstanding
 from pilothouse.backends.reading import Snapshots
 from pilothouse.kernel.call import Call
@@ -77,8 +77,8 @@ class LedgerDatabase:
             for statement in self._dialect.scrubbing:
                 connection.select(statement, ())
 
-    def on_commit(self, listener: Callable[[int], None]) -> None:
-        """Call `listener` with the ledger's size after each group, on the writer's thread: only signal, never work."""
+    def on_commit(self, listener: Listener) -> None:
+        """Call `listener` after each group, on the writer's thread: only signal, never work."""
         self._writer.listeners = (*self._writer.listeners, listener)
 
     def close(self) -> None:

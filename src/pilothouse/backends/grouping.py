@@ -18,6 +18,8 @@ from pilothouse.kernel.errors import PilothouseError
 from pilothouse.kernel.ids import Mint
 
 T = TypeVar("T")
+Listener = Callable[[int, frozenset[str]], None]
+"""Hears the ledger's size after a group, and which kinds of events the group recorded."""
 
 WORKS_PER_GROUP = 512
 GROUP_WORK_S = 0.005
@@ -98,7 +100,7 @@ class GroupWriter:
         self._connection: Connection | None = None
         self._closed = False
         self._gate = threading.Lock()
-        self.listeners: tuple[Callable[[int], None], ...] = ()
+        self.listeners: tuple[Listener, ...] = ()
         self._thread = threading.Thread(target=self._serve, name="pilothouse-writer", daemon=True)
         self._thread.start()
 
@@ -130,7 +132,7 @@ class GroupWriter:
             _wake(self._turned_away())
 
     def _serve_group(self, first: Ticket) -> None:
-        fate, size = _Fate(), -1
+        fate, size, kinds = _Fate(), -1, frozenset[str]()
         with fate as tickets:
             tickets.append(first)
             group = self._begin()
@@ -138,12 +140,12 @@ class GroupWriter:
                 if ticket is not first:
                     tickets.append(ticket)
                 self._attempt(group, ticket)
-            size = group.commit()
+            size, kinds = group.commit(), group.kinds()
         if fate.failed:
             self._drop_connection()
         _wake(fate.tickets)
         for listener in self.listeners if size >= 0 else ():
-            listener(size)
+            listener(size, kinds)
 
     def _waiting(self, first: Ticket) -> Iterator[Ticket]:
         """Yield `first` and what else waits, until nothing does or the group is large enough."""

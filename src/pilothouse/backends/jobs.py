@@ -69,7 +69,7 @@ class DurableJobs:
         self._started = True
         return str(tx.rows("select id from job where kind = ? and key = ?", kind, key)[0]["id"])
 
-    def committed(self, size: int) -> None:
+    def committed(self, size: int, kinds: frozenset[str]) -> None:
         """Wake the runner if a job was started; for `on_commit`, whose thread is the one that started it."""
         if self._started:
             self._started = False

@@ -41,10 +41,11 @@ class Subscriptions:
         self._seen: dict[str, int] = {}
         self._saved: dict[str, int] = {}
 
-    def committed(self, size: int) -> None:
-        """Look for new entries; the database's `on_commit` calls this."""
-        for bell in self._bells.values():
-            bell.ring()
+    def committed(self, size: int, kinds: frozenset[str]) -> None:
+        """Wake those whose kinds were recorded; the database's `on_commit` calls this."""
+        for subscriber, bell in self._bells.items():
+            if not kinds.isdisjoint(subscriber.kinds):
+                bell.ring()
 
     async def deliver_all(self) -> int:
         """Deliver until everybody saw everything; returns how many entries that were. Raises what a handler does."""

@@ -64,6 +64,10 @@ class Group:
         self.connection.commit()
         return self.size + len(self.leaves)
 
+    def kinds(self) -> frozenset[str]:
+        """Return which kinds of events the group recorded."""
+        return frozenset(kind for _, _, kind, _ in self.leaves)
+
     def abandon(self) -> None:
         """Undo the whole group, if the connection still can."""
         with suppress(PilothouseError):

@@ -23,6 +23,8 @@ class Veil:
 
     def cover(self, text: str) -> str:
         """Return the text with secrets withheld for good and personal data as placeholders."""
+        if not text:
+            return text
         if leaking.holds_secret(text):
             text, found = leaking.withhold(text)
             self.secrets += found
