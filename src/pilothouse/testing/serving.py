@@ -12,6 +12,8 @@ from pathlib import Path
 
 STARTED = re.compile(r"Pilothouse answers at (\S+)")
 KEY = re.compile(r"API key (\S+)")
+COMMAND_S = 7200
+"""Longest a command may take: benchmarks ingest a hundred thousand passages with one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +33,10 @@ class Running:
         return kb["VmRSS"] / 1024, kb["VmHWM"] / 1024
 
 
-def command(*words: str, home: Path, timeout_s: float = 3600, **env: str) -> str:
+def command(*words: str, home: Path, **env: str) -> str:
     """Run a command of ours on a workspace and return what it printed; raises with its error output if it fails."""
     done = subprocess.run([sys.executable, "-m", "pilothouse", *words], text=True, capture_output=True, check=False,
-                          timeout=timeout_s, env=_environment(home, env))
+                          timeout=COMMAND_S, env=_environment(home, env))
     if done.returncode:
         raise RuntimeError(f"pilothouse {words[0]} ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
     return done.stdout
