@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -19,6 +19,9 @@ from pilothouse.kernel.codec import convert
 from pilothouse.kernel.operation import NoFields, Operation
 from pilothouse.steps.gateway.contracts import Question
 from pilothouse.steps.knowledge.contracts import IngestRequest
+
+if TYPE_CHECKING:
+    from pilothouse.app.verifying import Verified
 
 FREE_BYTES_MIN = 500_000_000
 
@@ -178,15 +181,9 @@ def reading(workspace: Workspace) -> Iterator[LedgerDatabase]:
 
 def verify(home: Path, *, checkpoint: str) -> None:
     """Compute the ledger again from the files, or through the database that the settings name; print what is whole."""
-    from pilothouse.app import verifying
     from pilothouse.app.settings import from_environment
 
-    workspace, against = Workspace(from_environment(home=str(home))), Path(checkpoint) if checkpoint else None
-    if workspace.exists and workspace.settings.database and not (home / "pilothouse.db").exists():
-        with reading(workspace) as database:
-            found = verifying.verify(home, against=against, database=database)
-    else:
-        found = verifying.verify(home, against=against)
+    found = _verified(Workspace(from_environment(home=str(home))), against=Path(checkpoint) if checkpoint else None)
     click.echo(f"whole: {found.entries} entries, root {found.root}\n{found.checkpoints} signed checkpoints, the latest "
                f"over {found.signed_entries} entries")
     if not checkpoint:
@@ -194,9 +191,18 @@ def verify(home: Path, *, checkpoint: str) -> None:
                    "elsewhere and name it with --checkpoint")
 
 
+def _verified(workspace: Workspace, *, against: Path | None = None) -> "Verified":
+    """Verify what lies in a directory, or, where the settings name a database instead, what lies there."""
+    from pilothouse.app import verifying
+
+    if not workspace.exists or not workspace.settings.database or workspace.database.exists():
+        return verifying.verify(workspace.home, against=against)
+    with reading(workspace) as database:
+        return verifying.verify(workspace.home, against=against, database=database)
+
+
 def doctor(workspace: Workspace) -> int:
     """Print findings, one a line; returns 1 when something needs doing."""
-    from pilothouse.app import verifying
     from pilothouse.kernel.errors import PilothouseError
 
     findings: list[tuple[bool, str]] = [(workspace.exists, f"workspace {workspace.home}")]
@@ -206,7 +212,7 @@ def doctor(workspace: Workspace) -> int:
         owner = workspace.owner()
         findings.append((True, f"owned by process {owner.pid} at {owner.address}" if owner else "owned by no process"))
         try:
-            found = verifying.verify(workspace.home)
+            found = _verified(workspace)
             findings.append((True, f"ledger whole: {found.entries} entries"))
         except PilothouseError as bad:
             findings.append((False, f"ledger: {bad.message}"))

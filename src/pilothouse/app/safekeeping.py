@@ -12,26 +12,22 @@ from pilothouse.backends.sqlite.database import SqliteDatabase
 from pilothouse.backends.system import RandomMint, SystemClock
 from pilothouse.kernel.errors import Conflict, Invalid
 
-FOLDERS = ("checkpoints", "lake")
-"""What is copied beside database and keys; indexes and models are made anew."""
-
 
 async def backup(workspace: Workspace, target: Path) -> None:
     """Copy database, keys, checkpoints and lake into a new directory.
 
-    Checkpoints are copied before the database, so that none of them promises more than the copy holds.
+    Checkpoints are copied before the database, so that none of them promises more than the copy holds; originals and
+    keys after it, since both are durable before the rows that need them. Indexes and models are made anew.
     """
     workspace.require()
     if workspace.settings.database:
-        raise Invalid("this workspace lies in Postgres: back the database up with its own tools, and this directory",
+        raise Invalid(f"this workspace lies in Postgres: copy {workspace.checkpoints}, then the database with "
+                      f"`pg_dump --format=custom`, then the rest of {workspace.home} and {workspace.keys}, in this order",
                       field="database")
     if target.exists() and any(target.iterdir()):
         raise Conflict(f"{target} is not empty; name a new directory", target=str(target))
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
-    shutil.copytree(workspace.keys, target / "keys", dirs_exist_ok=True)
-    for name in FOLDERS:
-        if (workspace.home / name).exists():
-            shutil.copytree(workspace.home / name, target / name, dirs_exist_ok=True)
+    _copy(workspace.checkpoints, target / "checkpoints")
     clock = SystemClock()
     database = SqliteDatabase(workspace.database, clock=clock, mint=RandomMint(),
                               keys=KeyRing(workspace.keys, clock=clock, create=False))
@@ -39,7 +35,14 @@ async def backup(workspace: Workspace, target: Path) -> None:
         await database.backup(target / "pilothouse.db")
     finally:
         database.close()
+    _copy(workspace.lake, target / "lake")
+    _copy(workspace.keys, target / "keys")
     shutil.copy2(workspace.marker, target / workspace.marker.name)
+
+
+def _copy(folder: Path, target: Path) -> None:
+    if folder.exists():
+        shutil.copytree(folder, target, dirs_exist_ok=True)
 
 
 def restore(source: Path, workspace: Workspace, *, erased: Sequence[str] = ()) -> Verified:
