@@ -170,5 +170,11 @@ def test_a_backup_is_made_or_says_what_to_use(site: Site, address: str, tmp_path
     done = site.run("backup", str(tmp_path / "kept"))
     if site.env.get("PILOTHOUSE_DATABASE"):
         assert done.returncode == 2 and "pg_dump" in done.stderr and not (tmp_path / "kept").exists()
-    else:
-        assert "whole:" in site.run("verify", str(tmp_path / "kept")).stdout
+        return
+    assert "whole:" in site.run("verify", str(tmp_path / "kept")).stdout
+    restored = Site(home=tmp_path / "again", env={**site.env, "PILOTHOUSE_KEYS": str(tmp_path / "keys")}, key=site.key)
+    assert "verified" in restored.run("restore", str(tmp_path / "kept"), str(restored.home)).stdout
+    assert "five days" in restored.run("ask", QUESTION).stdout
+    assert not (restored.home / "keys").exists()
+    assert "whole:" in restored.run("verify").stdout
+    assert "ledger whole" in restored.run("doctor").stdout

@@ -196,9 +196,9 @@ def _verified(workspace: Workspace, *, against: Path | None = None) -> "Verified
     from pilothouse.app import verifying
 
     if not workspace.exists or not workspace.settings.database or workspace.database.exists():
-        return verifying.verify(workspace.home, against=against)
+        return verifying.verify(workspace.home, against=against, keys=workspace.keys)
     with reading(workspace) as database:
-        return verifying.verify(workspace.home, against=against, database=database)
+        return verifying.verify(workspace.home, against=against, database=database, keys=workspace.keys)
 
 
 def doctor(workspace: Workspace) -> int:

@@ -22,7 +22,7 @@ async def backup(workspace: Workspace, target: Path) -> None:
     workspace.require()
     if workspace.settings.database:
         raise Invalid(f"this workspace lies in Postgres: copy {workspace.checkpoints}, then the database with "
-                      f"`pg_dump --format=custom`, then the rest of {workspace.home} and {workspace.keys}, in this order",
+                      f"`pg_dump --format=custom`, then the rest of {workspace.home}, and {workspace.keys} last",
                       field="database")
     if target.exists() and any(target.iterdir()):
         raise Conflict(f"{target} is not empty; name a new directory", target=str(target))
@@ -49,13 +49,17 @@ def restore(source: Path, workspace: Workspace, *, erased: Sequence[str] = ()) -
     """Make a workspace of a backup; raises Tampered if the backup is not whole, Conflict over an existing workspace.
 
     `erased` are subjects erased since the backup was made: their keys are destroyed before anything can be read, and
-    the rest of their erasure is done when the workspace is opened first.
+    the rest of their erasure is done when the workspace is opened first. Keys that lie outside of workspaces and are
+    still there stay as they are: theirs is the later word on who was erased.
     """
     if workspace.exists:
         raise Conflict(f"{workspace.home} is a workspace already; restore into a new directory",
                        home=str(workspace.home))
     found = verify(source)
-    shutil.copytree(source, workspace.home, dirs_exist_ok=True)
+    shutil.copytree(source, workspace.home, dirs_exist_ok=True,
+                    ignore=lambda folder, names: {"keys"} if Path(folder) == source else set())
+    if not (workspace.keys / "signing.pub").exists():
+        _copy(source / "keys", workspace.keys)
     if erased:
         ring = KeyRing(workspace.keys, clock=SystemClock(), create=False)
         for subject in erased:
