@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -96,6 +98,17 @@ def _measured_and_assigned(address: str, key: str, base: str) -> None:
     for activity in ("decide gate", "operate", "review answers", "own data", "own risk"):
         send(address, key, "POST", base + "/raci", {"activity": activity, "accountable": ["admin"],
                                                     "responsible": ["vera" if "review" in activity else "admin"]})
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_told_to_stop_signs_its_last_entry_and_closes_its_files(site: Site, told: signal.Signals) -> None:
+    with running(site.home, **site.env) as server:
+        send(server.address, site.key, "POST", "/api/v1/retrievals", {"text": QUESTION})
+        os.kill(server.pid, told)
+        _until(lambda: '"pid"' not in (site.home / "owner.lock").read_text())
+    assert not list(site.home.glob("*-wal"))
+    whole = re.search(r"whole: (\d+) entries.*the latest over (\d+) entries", site.run("verify").stdout, re.DOTALL)
+    assert whole and whole.group(1) == whole.group(2)
 
 
 def test_a_question_is_answered_from_the_documents_and_has_a_receipt(site: Site, address: str) -> None:
