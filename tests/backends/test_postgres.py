@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from pilothouse.backends.dialect import StoreUnavailable
+from pilothouse.backends.dialect import StoreOwned, StoreUnavailable
 from pilothouse.backends.postgres.database import PostgresDatabase
 from pilothouse.backends.postgres.spelling import numbered, typed
 from pilothouse.testing.fakes import CountingMint, PlainKeys, StillClock
@@ -83,6 +83,29 @@ def test_a_restart_of_the_server_is_survived() -> None:
 
     asyncio.run(write())
     database.close()
+
+
+def test_of_two_sole_writers_one_writes_and_the_other_takes_over_when_it_is_gone() -> None:
+    address = fresh_address()
+    name = address.partition("?")[0].rpartition("/")[2]
+    first, second = (PostgresDatabase(address, clock=StillClock(), mint=CountingMint(), keys=PlainKeys(), sole=True)
+                     for _ in range(2))
+
+    async def write() -> None:
+        await first.migrate((TABLES,))
+        with pytest.raises(StoreOwned, match="stop it first"):
+            await second.migrate((TABLES,))
+        assert await first.write(CALL, note(1)) == 0
+        server().psql(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'")
+        await second.migrate((TABLES,))
+        assert await second.write(CALL, note(2)) == 1
+        with pytest.raises(StoreOwned):
+            await first.write(CALL, note(3))
+        second.close()
+        assert await first.write(CALL, note(3)) == 2
+
+    asyncio.run(write())
+    first.close()
 
 
 def test_an_unreachable_server_is_named_as_the_reason() -> None:

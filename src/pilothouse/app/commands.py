@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -23,6 +23,9 @@ from pilothouse.kernel.operation import NoFields, Operation
 from pilothouse.steps.gateway.contracts import Question
 from pilothouse.steps.knowledge.contracts import IngestRequest
 from pilothouse.steps.portfolio.contracts.samples import CsvImport
+
+if TYPE_CHECKING:
+    from pilothouse.app.verifying import Verified
 
 FREE_BYTES_MIN = 500_000_000
 ROWS_AT_ONCE = 100_000
@@ -204,18 +207,10 @@ def reading(workspace: Workspace) -> Iterator[LedgerDatabase]:
 
 def verify(home: Path, *, checkpoint: str, deep: bool) -> None:
     """Compute the ledger again from the files, or through the database that the settings name; print what is whole."""
-    from pilothouse.app import verifying
     from pilothouse.app.settings import from_environment
 
-    workspace, against = Workspace(from_environment(home=str(home))), Path(checkpoint) if checkpoint else None
-    if workspace.exists and workspace.settings.database and not (home / "pilothouse.db").exists():
-        with reading(workspace) as database:
-            if deep:
-                raise Invalid("batches are hashed again from SQLite's file; export first, or leave --deep out",
-                              field="deep")
-            found = verifying.verify(home, against=against, database=database)
-    else:
-        found = verifying.verify(home, against=against, deep=deep)
+    found = _verified(Workspace(from_environment(home=str(home))), against=Path(checkpoint) if checkpoint else None,
+                      deep=deep)
     click.echo(f"whole: {found.entries} entries, root {found.root}\n{found.checkpoints} signed checkpoints, the latest "
                f"over {found.signed_entries} entries")
     if found.batches is not None:
@@ -225,9 +220,20 @@ def verify(home: Path, *, checkpoint: str, deep: bool) -> None:
                    "elsewhere and name it with --checkpoint")
 
 
+def _verified(workspace: Workspace, *, against: Path | None = None, deep: bool = False) -> "Verified":
+    """Verify what lies in a directory, or, where the settings name a database instead, what lies there."""
+    from pilothouse.app import verifying
+
+    if not workspace.exists or not workspace.settings.database or workspace.database.exists():
+        return verifying.verify(workspace.home, against=against, keys=workspace.keys, deep=deep)
+    if deep:
+        raise Invalid("batches are hashed again from SQLite's file only; leave --deep out", field="deep")
+    with reading(workspace) as database:
+        return verifying.verify(workspace.home, against=against, database=database, keys=workspace.keys)
+
+
 def doctor(workspace: Workspace) -> int:
     """Print findings, one a line; returns 1 when something needs doing."""
-    from pilothouse.app import verifying
     from pilothouse.kernel.errors import PilothouseError
 
     findings: list[tuple[bool, str]] = [(workspace.exists, f"workspace {workspace.home}")]
@@ -237,7 +243,7 @@ def doctor(workspace: Workspace) -> int:
         owner = workspace.owner()
         findings.append((True, f"owned by process {owner.pid} at {owner.address}" if owner else "owned by no process"))
         try:
-            found = verifying.verify(workspace.home)
+            found = _verified(workspace)
             findings.append((True, f"ledger whole: {found.entries} entries"))
         except PilothouseError as bad:
             findings.append((False, f"ledger: {bad.message}"))

@@ -3,7 +3,6 @@
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
 
 from pilothouse.app.wire import Assembled
-from pilothouse.backends.engine import head_of
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
@@ -12,9 +11,9 @@ OPEN_PHASES = Gauge("pilothouse_open_phases", "Rollout phases that serve people"
 HAS_EMBEDDER = Gauge("pilothouse_embedder", "1 where retrieval is hybrid, 0 where lexical only", registry=REGISTRY)
 
 
-def text(a: Assembled) -> bytes:
+async def text(a: Assembled) -> bytes:
     """Return the current figures."""
-    ENTRIES.set(a.database.read_now(head_of).size)
+    ENTRIES.set((await a.database.head()).size)
     OPEN_PHASES.set(sum(p.status == "open" for p in a.platform.rollout.current.values()))
     HAS_EMBEDDER.set(int(a.has_embedder))
     return generate_latest(REGISTRY)

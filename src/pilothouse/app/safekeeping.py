@@ -12,26 +12,22 @@ from pilothouse.backends.sqlite.database import SqliteDatabase
 from pilothouse.backends.system import RandomMint, SystemClock
 from pilothouse.kernel.errors import Conflict, Invalid
 
-FOLDERS = ("checkpoints", "lake")
-"""What is copied beside database and keys; indexes and models are made anew."""
-
 
 async def backup(workspace: Workspace, target: Path) -> None:
     """Copy database, keys, checkpoints and lake into a new directory.
 
-    Checkpoints are copied before the database, so that none of them promises more than the copy holds.
+    Checkpoints are copied before the database, so that none of them promises more than the copy holds; originals and
+    keys after it, since both are durable before the rows that need them. Indexes and models are made anew.
     """
     workspace.require()
     if workspace.settings.database:
-        raise Invalid("this workspace lies in Postgres: back the database up with its own tools, and this directory",
+        raise Invalid(f"this workspace lies in Postgres: copy {workspace.checkpoints}, then the database with "
+                      f"`pg_dump --format=custom`, then the rest of {workspace.home}, and {workspace.keys} last",
                       field="database")
     if target.exists() and any(target.iterdir()):
         raise Conflict(f"{target} is not empty; name a new directory", target=str(target))
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
-    shutil.copytree(workspace.keys, target / "keys", dirs_exist_ok=True)
-    for name in FOLDERS:
-        if (workspace.home / name).exists():
-            shutil.copytree(workspace.home / name, target / name, dirs_exist_ok=True)
+    _copy(workspace.checkpoints, target / "checkpoints")
     clock = SystemClock()
     database = SqliteDatabase(workspace.database, clock=clock, mint=RandomMint(),
                               keys=KeyRing(workspace.keys, clock=clock, create=False))
@@ -39,20 +35,31 @@ async def backup(workspace: Workspace, target: Path) -> None:
         await database.backup(target / "pilothouse.db")
     finally:
         database.close()
+    _copy(workspace.lake, target / "lake")
+    _copy(workspace.keys, target / "keys")
     shutil.copy2(workspace.marker, target / workspace.marker.name)
+
+
+def _copy(folder: Path, target: Path) -> None:
+    if folder.exists():
+        shutil.copytree(folder, target, dirs_exist_ok=True)
 
 
 def restore(source: Path, workspace: Workspace, *, erased: Sequence[str] = ()) -> Verified:
     """Make a workspace of a backup; raises Tampered if the backup is not whole, Conflict over an existing workspace.
 
     `erased` are subjects erased since the backup was made: their keys are destroyed before anything can be read, and
-    the rest of their erasure is done when the workspace is opened first.
+    the rest of their erasure is done when the workspace is opened first. Keys that lie outside of workspaces and are
+    still there stay as they are: theirs is the later word on who was erased.
     """
     if workspace.exists:
         raise Conflict(f"{workspace.home} is a workspace already; restore into a new directory",
                        home=str(workspace.home))
     found = verify(source)
-    shutil.copytree(source, workspace.home, dirs_exist_ok=True)
+    shutil.copytree(source, workspace.home, dirs_exist_ok=True,
+                    ignore=lambda folder, names: {"keys"} if Path(folder) == source else set())
+    if not (workspace.keys / "signing.pub").exists():
+        _copy(source / "keys", workspace.keys)
     if erased:
         ring = KeyRing(workspace.keys, clock=SystemClock(), create=False)
         for subject in erased:

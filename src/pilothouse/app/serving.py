@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import gc
 import logging
+import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -146,6 +148,7 @@ def _config(settings: Settings, doors: Doors) -> uvicorn.Config:
 
 async def _run(server: uvicorn.Server, ownership: Ownership, settings: Settings, announce: str) -> None:
     """Run the server, and say where it answers once it does."""
+    _outlive_the_stop_signal()
     serving = asyncio.create_task(server.serve(), name="http server")
     while not server.started and not serving.done():  # noqa: ASYNC110
         await asyncio.sleep(0.02)
@@ -159,6 +162,13 @@ async def _run(server: uvicorn.Server, ownership: Ownership, settings: Settings,
         sys.stdout.flush()
     with contextlib.suppress(asyncio.CancelledError):
         await serving
+
+
+def _outlive_the_stop_signal() -> None:
+    """Let SIGTERM end the HTTP server alone: uvicorn raises it once more afterwards, which must not end the process
+    before jobs are handed back, the last entries are signed and the database is closed."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda number, frame: None)
 
 
 def bound(settings: Settings, *, host: str, port: int | None, behind_proxy: bool) -> Settings:

@@ -35,14 +35,17 @@ class Verified:
 
 
 def verify(directory: Path, *, against: Path | None = None, database: LedgerDatabase | None = None,
-           deep: bool = False, progress: Callable[[int], None] = lambda done: None) -> Verified:
-    """Compute the whole ledger of a workspace, a backup or an export again; `database` where it lies elsewhere.
+           keys: Path | None = None, deep: bool = False,
+           progress: Callable[[int], None] = lambda done: None) -> Verified:
+    """Compute the whole ledger of a workspace, a backup or an export again; `database` and `keys` where elsewhere.
 
     Raises Tampered naming the first bad entry (`facts["seq"]`) or checkpoint. `against` is a checkpoint that was kept
     elsewhere; without one, whoever holds the signing key could have rewritten everything. `deep` also hashes every
     batch of samples again and holds it against its entry.
     """
-    key_file = next((p for p in (directory / "signing.pub", directory / "keys" / "signing.pub") if p.exists()), None)
+    key_file = next((p for p in
+                     (directory / "signing.pub", (keys or directory / "keys") / "signing.pub",
+                      directory / "keys" / "signing.pub") if p.exists()), None)
     if key_file is None:
         raise Missing(f"{directory} holds no signing.pub; name a workspace, a backup or an export", home=str(directory))
     vkey = parse_verifier_key(key_file.read_text(encoding="utf8").strip())

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from pilothouse.app.belonging import check_keys
 from pilothouse.app.erasing import Account, SealedTexts, WholeFiles
 from pilothouse.app.workspace import Workspace
 from pilothouse.backends import jobs as job_tables
@@ -152,7 +153,7 @@ def embedder_for(workspace: Workspace) -> Embedder | None:
 def database_for(workspace: Workspace, *, clock: Clock, mint: Mint, keys: KeyRing) -> LedgerDatabase:
     """Open the database that the settings name: Postgres, or SQLite in the workspace."""
     if workspace.settings.database:
-        return PostgresDatabase(workspace.settings.database, clock=clock, mint=mint, keys=keys)
+        return PostgresDatabase(workspace.settings.database, clock=clock, mint=mint, keys=keys, sole=True)
     return SqliteDatabase(workspace.database, clock=clock, mint=mint, keys=keys)
 
 
@@ -162,6 +163,7 @@ async def assemble(workspace: Workspace) -> Assembled:
     keys = KeyRing(workspace.keys, clock=clock)
     database = database_for(workspace, clock=clock, mint=mint, keys=keys)
     await database.migrate(MIGRATIONS)
+    await check_keys(database, workspace.keys)
     checkpoints = CheckpointLog(workspace.checkpoints)
     jobs = DurableJobs(database, clock=clock, mint=mint)
     embedder = await asyncio.to_thread(embedder_for, workspace)

@@ -19,6 +19,12 @@ class StoreFull(StoreUnavailable):
     code = "store.full"
 
 
+class StoreOwned(StoreUnavailable):
+    """Another process is the one that writes to this database; nothing of this one was written."""
+
+    code = "store.owned"
+
+
 class StoreBroken(PilothouseError):
     """The database's own files are damaged."""
 

@@ -37,7 +37,8 @@ class LedgerDatabase:
         self._clock = clock
         self._snapshots = Snapshots(dialect, keys)
         self._threads = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="pilothouse-reader")
-        self._writer = GroupWriter(dialect, clock=clock, mint=mint, keys=keys, prepare=self._prepare)
+        self._writer = GroupWriter(dialect, clock=clock, mint=mint, keys=keys, prepare=self._prepare,
+                                   claim=self._claim)
         self._known = {migration.name for migration in BASE}
         self._closed = False
 
@@ -92,6 +93,9 @@ class LedgerDatabase:
     def _prepare(self, connection: Connection) -> None:
         """Make the engine's own tables before the first group on a connection."""
         apply_base(connection, self._dialect, self._clock)
+
+    def _claim(self, connection: Connection) -> None:
+        """Make sure that a writer's new connection may write, where the database itself has to say so."""
 
 
 def head_of(reader: Reader) -> Head:

@@ -89,12 +89,13 @@ class GroupWriter:
     """The one writer: a thread, its connection, and the queue before it."""
 
     def __init__(self, dialect: Dialect, *, clock: Clock, mint: Mint, keys: Keys,
-                 prepare: Callable[[Connection], None]) -> None:
+                 prepare: Callable[[Connection], None], claim: Callable[[Connection], None]) -> None:
         self._dialect = dialect
         self._clock = clock
         self._mint = mint
         self._keys = keys
         self._prepare = prepare
+        self._claim = claim
         self._prepared = False
         self._queue: SimpleQueue[Ticket | None] = SimpleQueue()
         self._connection: Connection | None = None
@@ -185,7 +186,13 @@ class GroupWriter:
             with closing(self._dialect.open_writer()) as first:
                 self._prepare(first)
             self._prepared = True
-        return self._dialect.open_writer()
+        connection = self._dialect.open_writer()
+        try:
+            self._claim(connection)
+        except PilothouseError:
+            connection.close()
+            raise
+        return connection
 
     def _drop_connection(self) -> None:
         if self._connection is not None:

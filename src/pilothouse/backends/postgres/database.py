@@ -1,6 +1,7 @@
 """Postgres: the ledger's head row is the sequencer between replicas; reads are repeatable and read only."""
 
 import asyncio
+import time
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -8,11 +9,13 @@ from typing import Any, TypeVar
 import asyncpg
 
 from pilothouse.backends.dialect import (
+    Connection,
     ConstraintBroken,
     Keys,
     StatementFailed,
     StoreBroken,
     StoreFull,
+    StoreOwned,
     StoreUnavailable,
     ValueRefused,
 )
@@ -28,6 +31,10 @@ T = TypeVar("T")
 CONNECT_S = 10
 STATEMENT_S = 60
 STATEMENTS_KEPT = 512
+CLAIM_TRIES, CLAIM_WAIT_S = 15, 0.2
+"""A writer waits three seconds for the lock of one that just hung up: its server session ends a little later."""
+
+_CLAIM = "select pg_try_advisory_lock(8643) as mine"
 _SESSION = {"application_name": "pilothouse", "jit": "off", "client_min_messages": "error"}
 _WRITER = {**_SESSION, "synchronous_commit": "on", "lock_timeout": "10s",
            # A writer that hangs must not hold the ledger's head for ever.
@@ -133,10 +140,24 @@ class PostgresDialect:
 
 
 class PostgresDatabase(LedgerDatabase):
-    """For several replicas: each groups its own writes, and the head row's lock gives the groups their order."""
+    """For several replicas: each groups its own writes, and the head row's lock gives the groups their order.
 
-    def __init__(self, dsn: str, *, clock: Clock, mint: Mint, keys: Keys) -> None:
+    With `sole` no other `sole` one writes to the same database at the same time: every connection of the writer takes
+    a lock of its session first, so that whoever lost the connection must win it again. StoreOwned says who cannot.
+    """
+
+    def __init__(self, dsn: str, *, clock: Clock, mint: Mint, keys: Keys, sole: bool = False) -> None:
+        self._sole = sole
         super().__init__(PostgresDialect(dsn), clock=clock, mint=mint, keys=keys)
+
+    def _claim(self, connection: Connection) -> None:
+        for _ in range(CLAIM_TRIES if self._sole else 0):
+            if connection.select(_CLAIM, ())[0]["mine"]:
+                return
+            time.sleep(CLAIM_WAIT_S)
+        if self._sole:
+            raise StoreOwned("another Pilothouse process writes to this Postgres database; stop it first, or let the "
+                             "command go through it")
 
 
 async def _connect(dsn: str, settings: dict[str, str]) -> asyncpg.Connection:

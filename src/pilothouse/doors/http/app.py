@@ -28,7 +28,7 @@ class HttpApp:
     """One ASGI application; `hot` endpoints are found by (method, path) before any router runs."""
 
     def __init__(self, platform: Platform, identity: Identity, *, version: str, ready: Callable[[], str],
-                 metrics: Callable[[], bytes], hot: Mapping[tuple[str, str], Asgi],
+                 metrics: Callable[[], Awaitable[bytes]], hot: Mapping[tuple[str, str], Asgi],
                  more: Sequence[BaseRoute] = ()) -> None:
         operations = tuple(platform.operations())
         document = msgspec.json.encode(describe(operations, version=version))
@@ -86,8 +86,8 @@ def _readiness(ready: Callable[[], str]) -> Callable[[Request], Awaitable[Respon
     return endpoint
 
 
-def _measured(metrics: Callable[[], bytes]) -> Callable[[Request], Awaitable[Response]]:
+def _measured(metrics: Callable[[], Awaitable[bytes]]) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        return Response(await asyncio.to_thread(metrics), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(await metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return endpoint
