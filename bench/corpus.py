@@ -60,5 +60,5 @@ def _sentences() -> list[str]:
 
 
 def _run(*words: str) -> str:
-    return subprocess.run([sys.executable, "-m", "pilothouse", *words], text=True, capture_output=True,
-                          check=True).stdout
+    done = subprocess.run([sys.executable, "-m", "pilothouse", *words], text=True, capture_output=True, check=True)
+    return done.stdout

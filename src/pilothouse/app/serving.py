@@ -33,7 +33,7 @@ from pilothouse.kernel.errors import PilothouseError
 
 SWITCH_S = 0.0005
 """How long the writer waits for the interpreter while the event loop computes: each of its statements gives it up, so
-that at Python's default of 5 ms a commit under load waits several times over."""
+that at Python's default of 5 ms a commit under load may wait several times over."""
 
 _log = logging.getLogger("pilothouse.server")
 PROBE_BYTES = 256 * 1024
