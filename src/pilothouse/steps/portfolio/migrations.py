@@ -32,4 +32,12 @@ MIGRATIONS = (
         "create table portfolio_epoch (id integer primary key, epoch integer not null)",
         "insert into portfolio_epoch values (1, 0)",
     )),
+    Migration(name="portfolio/0002_business_cases", statements=(
+        "create table business_case (id text primary key, use_case_id text not null, scenario text not null,"
+        " version integer not null, digest text not null, engine text not null, body blob not null,"
+        " reason text not null, seq integer not null, frozen_at text not null,"
+        " unique (use_case_id, scenario, version))",
+        "create table case_scoring (use_case_id text primary key, version integer not null, digest text not null,"
+        " body blob not null, scored_by text not null, scored_at text not null)",
+    )),
 )

@@ -1,9 +1,10 @@
-"""What the portfolio asks of later steps: facts that gates and the ten reasons read."""
+"""What the portfolio asks of later steps: facts for gates, measurements for business cases; and of file writers."""
 
 from typing import Protocol
 
 from pilothouse.kernel.store import Reader
-from pilothouse.steps.portfolio.contracts import GateFact, Standing
+from pilothouse.steps.portfolio.contracts import GateFact, Standing, UseCase, UseCaseId
+from pilothouse.steps.portfolio.contracts.cases import CaseVersion, Measurement, TieKind
 
 
 class GateFacts(Protocol):
@@ -14,4 +15,28 @@ class GateFacts(Protocol):
 
     def facts(self, reader: Reader, standing: Standing, today: str) -> tuple[GateFact, ...]:
         """Return the facts as of `today` (ISO date), read from one snapshot."""
+        ...
+
+
+class Measurements(Protocol):
+    """Offers measured numbers about a use case to its business case; several plug in, each for its kind of tie."""
+
+    @property
+    def kind(self) -> TieKind:
+        """The kind of tie it answers: `gateway` or `experiment`; KPIs are the portfolio's own."""
+        ...
+
+    def measurement(self, reader: Reader, use_case_id: UseCaseId, ref: str, today: str) -> Measurement | None:
+        """Return what was measured under `ref` up to `today` (ISO date), or None when there is too little."""
+        ...
+
+
+class CaseWriter(Protocol):
+    """Writes a business case as a file for finance."""
+
+    @property
+    def media_type(self) -> str: ...
+
+    def write(self, use_case: UseCase, version: CaseVersion) -> bytes:
+        """Return the file: every figure with its grade and source, text never as a formula."""
         ...
