@@ -13,6 +13,8 @@ from pilothouse.steps.knowledge.api import Knowledge
 from pilothouse.steps.oversight.api import Oversight
 from pilothouse.steps.people.api import People
 from pilothouse.steps.portfolio.api import Portfolio
+from pilothouse.steps.portfolio.api.cases import Cases
+from pilothouse.steps.portfolio.api.planning import Planning
 from pilothouse.steps.rollout.api import Rollout
 from pilothouse.steps.workflows.api import Workflows
 
@@ -25,6 +27,8 @@ class Platform:
     ledger: LedgerExplorer
     jobs: Jobs
     portfolio: Portfolio
+    cases: Cases
+    planning: Planning
     knowledge: Knowledge
     gateway: Gateway
     people: People

@@ -36,7 +36,7 @@ from pilothouse.steps.gateway import migrations as gateway_tables
 from pilothouse.steps.gateway.api import Gateway
 from pilothouse.steps.gateway.drivers.extractive import ExtractiveModel
 from pilothouse.steps.gateway.drivers.opening import OpenModels
-from pilothouse.steps.gateway.plugs import GatewayFacts
+from pilothouse.steps.gateway.plugs import GatewayCosts, GatewayFacts
 from pilothouse.steps.knowledge import jobs as knowledge_jobs
 from pilothouse.steps.knowledge import migrations as knowledge_tables
 from pilothouse.steps.knowledge.api import Knowledge
@@ -58,6 +58,10 @@ from pilothouse.steps.people.api import People
 from pilothouse.steps.people.plugs import CredentialLicence, PeopleFacts
 from pilothouse.steps.portfolio import migrations as portfolio_tables
 from pilothouse.steps.portfolio.api import Portfolio
+from pilothouse.steps.portfolio.api.cases import Cases
+from pilothouse.steps.portfolio.api.planning import Planning
+from pilothouse.steps.portfolio.drivers.pdf_case import PdfCase
+from pilothouse.steps.portfolio.drivers.xlsx_case import XlsxCase
 from pilothouse.steps.rollout import jobs as rollout_jobs
 from pilothouse.steps.rollout import migrations as rollout_tables
 from pilothouse.steps.rollout.api import Rollout
@@ -155,6 +159,7 @@ async def assemble(workspace: Workspace) -> Assembled:
     models = OpenModels(extractive=ExtractiveModel(embedder=embedder))
     directory = Directory(database=database, mint=mint)
     portfolio = Portfolio(database=database, mint=mint)
+    cases = Cases(database=database, mint=mint, writers={"xlsx": XlsxCase(), "pdf": PdfCase()})
     knowledge = Knowledge(
         database=database, mint=mint, parser=FileParser(), embedder=embedder, jobs=jobs,
         reader=FolderReader(roots=workspace.settings.documents, forbidden=(workspace.home, workspace.keys)),
@@ -170,13 +175,15 @@ async def assemble(workspace: Workspace) -> Assembled:
     workflows = Workflows(database=database, portfolio=portfolio, gateway=gateway)
     adoption = Adoption(database=database, directory=directory, portfolio=portfolio, gateway=gateway)
     rollout = Rollout(database=database, mint=mint, portfolio=portfolio, gateway=gateway, workflows=workflows)
+    cases.measurements.plug(GatewayCosts(gateway))
     names = DirectoryNames(directory)
     _plug(directory, portfolio, knowledge, gateway, people, oversight, workflows, adoption, rollout, names)
     checkpointer = Checkpointer(database, checkpoints, keys)
     access = RoleRulings()
     explorer = LedgerExplorer(database=database, verifier_key=str(keys.vkey),
                               latest_checkpoint=lambda: str(checkpoints.latest() or ""))
-    platform = Platform(directory=directory, ledger=explorer, jobs=jobs, portfolio=portfolio, knowledge=knowledge,
+    platform = Platform(directory=directory, ledger=explorer, jobs=jobs, portfolio=portfolio, cases=cases,
+                        planning=Planning(database=database), knowledge=knowledge,
                         gateway=gateway, people=people, oversight=oversight, workflows=workflows, adoption=adoption,
                         rollout=rollout)
 

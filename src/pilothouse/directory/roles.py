@@ -15,11 +15,11 @@ _EMPLOYEE = frozenset({
     "rollout:read",
 })
 _LEAD = frozenset({"gateway:list", "gateway:read_all", "oversight:read", "ledger:read", "workflows:read",
-                   "directory:list", "jobs:read"})
+                   "directory:list", "jobs:read", "case:read"})
 PERMITS: Mapping[str, frozenset[str]] = {
     "employee": _EMPLOYEE,
     "owner": _EMPLOYEE | _LEAD | {
-        "use_case:define", "use_case:measure", "use_case:freeze", "use_case:assess", "knowledge:define",
+        "use_case:define", "use_case:measure", "use_case:freeze", "use_case:assess", "case:write", "knowledge:define",
         "knowledge:ingest", "knowledge:resolve", "people:assign", "rollout:propose", "rollout:advance",
         "rollout:halt"},
     "reviewer": _EMPLOYEE | _LEAD | {"oversight:review", "oversight:unmask"},
@@ -33,7 +33,7 @@ PERMITS: Mapping[str, frozenset[str]] = {
     "administrator": _EMPLOYEE | _LEAD | {
         "directory:manage", "gateway:configure", "gateway:embed", "knowledge:define", "knowledge:ingest",
         "knowledge:resolve", "knowledge:rebuild", "people:assign", "people:define", "people:certify",
-        "use_case:define", "use_case:measure", "use_case:freeze", "use_case:assess", "use_case:configure",
+        "use_case:define", "use_case:measure", "use_case:freeze", "use_case:assess", "use_case:configure", "case:write",
         "oversight:configure", "rollout:propose", "rollout:halt", "privacy:hold", "privacy:erase", "ledger:export",
         "jobs:cancel"},
     "system": frozenset({"*"}),

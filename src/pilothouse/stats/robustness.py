@@ -21,8 +21,7 @@ class Ranking:
     """Indices of the things, best first."""
     first: tuple[float, ...]
     """Share of draws in which each thing comes first; ties are shared."""
-    beats: tuple[tuple[float, ...], ...]
-    """Row beats column in this share of draws; ties count half."""
+    mean: tuple[float, ...]
 
 
 def weights(concentration: Sequence[float], *, seed: int, draws: int = DRAWS) -> Floats:
@@ -37,19 +36,28 @@ def weights(concentration: Sequence[float], *, seed: int, draws: int = DRAWS) ->
     return drawn
 
 
-def ranked(scores: Floats, drawn: Floats) -> Ranking:
-    """Rank things by weighted scores.
+def weighted(scores: Floats, drawn: Floats) -> Floats:
+    """Return each thing's weighted score in each draw, (draws, things).
 
-    Shapes: `scores` (things, criteria) or (draws, things, criteria) where the scores themselves are uncertain;
+    Shapes: `scores` (things, criteria), or (draws, things, criteria) where the scores themselves are uncertain;
     `drawn` (draws, criteria). Units: scores of one criterion share a scale, 0 to 1, more is better.
     """
-    each = drawn @ scores.T if scores.ndim == 2 else np.einsum("dtc,dc->dt", scores, drawn)
+    total: Floats = drawn @ scores.T if scores.ndim == 2 else np.einsum("dtc,dc->dt", scores, drawn)
+    return total
+
+
+def ranked(each: Floats) -> Ranking:
+    """Rank things by the mean of their scores in each draw, (draws, things)."""
     best = each == each.max(axis=1, keepdims=True)
     first = (best / best.sum(axis=1, keepdims=True)).mean(axis=0)
-    beats = tuple(tuple(float(((each[:, i] > each[:, j]) + 0.5 * (each[:, i] == each[:, j])).mean())
-                        for j in range(each.shape[1])) for i in range(each.shape[1]))
-    order = np.argsort(-each.mean(axis=0), kind="stable")
-    return Ranking(order=tuple(int(i) for i in order), first=tuple(float(f) for f in first), beats=beats)
+    mean = each.mean(axis=0)
+    return Ranking(order=tuple(int(i) for i in np.argsort(-mean, kind="stable")), mean=tuple(map(float, mean)),
+                   first=tuple(map(float, first)))
+
+
+def beats(each: Floats, one: int, other: int) -> float:
+    """Return the share of draws in which one thing scores above another; ties count half."""
+    return float(((each[:, one] > each[:, other]) + 0.5 * (each[:, one] == each[:, other])).mean())
 
 
 def flips(leader: Mapping[str, float], runner: Mapping[str, float], weight: Mapping[str, float]

@@ -1,14 +1,18 @@
-"""What the gateway offers earlier steps: facts for gates on cost, refusals and speed, from its own records."""
+"""What the gateway offers earlier steps: facts for gates and measured cost for business cases, from its records."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from math import sqrt
 
 from pilothouse.kernel.store import Reader
+from pilothouse.stats.summary import summarize
 from pilothouse.steps.gateway.api import Gateway
 from pilothouse.steps.gateway.contracts import UsageFact
-from pilothouse.steps.portfolio.contracts import GateFact, Standing
+from pilothouse.steps.portfolio.contracts import GateFact, Standing, UseCaseId
+from pilothouse.steps.portfolio.contracts.cases import Measurement, TieKind
 
 STEP = "gateway"
+COST_PER_ANSWER = "cost per answer"
 WINDOW = timedelta(days=28)
 ANSWERS_MIN = 20
 FAILED_SHARE_MAX = 0.05
@@ -74,3 +78,25 @@ def _speed(done: Sequence[UsageFact], entries: tuple[int, ...]) -> GateFact:
                     status="no data" if p95 is None else "covered" if good else "exposed",
                     says="no answer was timed" if p95 is None else f"95 % of answers came within {p95:,.0f} ms",
                     action="" if good else "Look at the slowest route, or read fewer passages")
+
+
+class GatewayCosts:
+    """What one answer costs in tokens, measured over four weeks: business cases tie to it instead of guessing."""
+
+    kind: TieKind = "gateway"
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def measurement(self, reader: Reader, use_case_id: UseCaseId, ref: str, today: str) -> Measurement | None:
+        """Return the mean cost of an answer (EUR) with its standard error; None below 20 answers that have a price."""
+        since = (date.fromisoformat(today) - WINDOW).isoformat()
+        found = self._gateway.usage(reader, use_case_id=use_case_id, since=since, until=f"{today}~")
+        priced = [u for u in found if u.cost_eur is not None]
+        costs = summarize([u.cost_eur for u in priced if u.cost_eur is not None])
+        if ref != COST_PER_ANSWER or costs.n < ANSWERS_MIN or costs.mean is None or costs.variance is None:
+            return None
+        entries = tuple(u.given_seq for u in priced[-5:] if u.given_seq is not None)
+        return Measurement(mean=costs.mean, sd=sqrt(costs.variance / costs.n), n=costs.n, unit="EUR/answer", grade="E2",
+                           source=f"gateway's own records, {costs.n} answers", period=f"{since} to {today}",
+                           entries=entries)

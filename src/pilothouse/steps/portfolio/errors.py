@@ -61,3 +61,15 @@ class TrialStays(Conflict):
     """A trial use case has no gate: propose a use case of its own to go further."""
 
     code = "portfolio.trial_stays"
+
+
+class NoSuchCase(Missing):
+    """The use case has no business case of that scenario and version."""
+
+    code = "portfolio.no_such_case"
+
+
+class MeasurementsMoved(Conflict):
+    """What a business case is tied to was measured anew while it was being frozen; look again."""
+
+    code = "portfolio.measurements_moved"

@@ -127,7 +127,7 @@ class Prioritised:
 
     placed: tuple[Placed, ...]
     beats: tuple[Beat, ...]
-    """Of each neighbouring pair in the ranking."""
+    """Of every pair among the first eight, and of neighbours after them."""
     flips: tuple[Flip, ...]
     says: str
     draws: int

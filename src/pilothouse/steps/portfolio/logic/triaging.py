@@ -60,7 +60,7 @@ def risk_tier(proposal: Proposal) -> tuple[RiskTier, tuple[str, ...]]:
     return ("limited", tuple(limited)) if limited else ("minimal", ("no listed use, no personal data, own people",))
 
 
-def deferral(proposal: Proposal, *, guardrails_mature: bool) -> str:
+def deferral(proposal: Proposal | UseCase, *, guardrails_mature: bool) -> str:
     """Return why a proposal must wait, or nothing: customers and autonomy come after proven guardrails."""
     exposed = proposal.audience in ("customers", "public") or proposal.autonomy == "acts alone"
     if exposed and not guardrails_mature:

@@ -21,7 +21,7 @@ def of_kpi(result: CriterionResult) -> Measurement | None:
     sd = (high - low) / (2 * z_quantile(result.estimate.confidence))
     kpi, b = result.kpi, result.baseline
     return Measurement(mean=abs(result.estimate.value) if _improved(result) else -abs(result.estimate.value), sd=sd,
-                       n=result.estimate.n, unit="min" if kpi.unit == "min" else kpi.unit, grade=result.grade,
+                       n=result.estimate.n, unit=kpi.unit, grade=result.grade,
                        source=f"KPI `{kpi.slug}` against baseline version {b.version} ({result.estimate.method})",
                        period=result.period or f"{b.starts_on} to {b.ends_on}", baseline_version=b.version)
 
@@ -36,6 +36,9 @@ def tied(given: Input, measured: Measurement | None, *, field: str) -> Input:
     if measured is None:
         raise Invalid(f"nothing has been measured under `{given.tied_to}` yet; untie the input and write low, likely"
                       " and high, or measure first", field=f"{field}.tied_to")
+    if measured.unit.partition("/")[0] != given.unit.partition("/")[0]:
+        raise Invalid(f"`{given.tied_to}` is measured in {measured.unit}, this input is in {given.unit}; tie what has"
+                      " the same unit", field=f"{field}.unit")
     z = z_quantile(2 * HIGH - 1)
     low, high = measured.mean - z * measured.sd, measured.mean + z * measured.sd
     return replace(given, low=_decimal(low), likely=_decimal(measured.mean), high=_decimal(high),

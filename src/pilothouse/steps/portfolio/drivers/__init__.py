@@ -1,0 +1,1 @@
+"""Drivers of the portfolio: business cases written as files for finance."""
