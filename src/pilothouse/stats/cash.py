@@ -14,6 +14,8 @@ Floats: TypeAlias = NDArray[np.float64]
 RATE_MIN, RATE_MAX = -0.99, 10.0
 """Where a rate of return is looked for, per period."""
 STEPS = 60
+ROUNDING = 1e-12
+"""Share of the deepest point under which a cumulative value counts as 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +149,7 @@ def paybacks(discounted: Floats) -> Floats:
     Shapes: (rows, periods) in, (rows,) out. The caller turns NaN into absence.
     """
     total = np.cumsum(discounted, axis=1)
-    reached = total >= 0
+    reached = total >= ROUNDING * np.minimum(total.min(axis=1, keepdims=True), 0)
     first, rows = np.argmax(reached, axis=1), np.arange(len(total))
     before = total[rows, np.maximum(first - 1, 0)]
     step = discounted[rows, first]

@@ -238,7 +238,7 @@ def differences(left: object, right: object, path: str = "") -> Iterator[tuple[s
     if isinstance(left, Mapping) and isinstance(right, Mapping):
         for key in dict.fromkeys((*left, *right)):
             yield from differences(left.get(key), right.get(key), f"{path}.{key}" if path else str(key))
-    elif isinstance(left, list) and isinstance(right, list):
+    elif isinstance(left, list | tuple) and isinstance(right, list | tuple):
         for i in range(max(len(left), len(right))):
             one, two = (side[i] if i < len(side) else None for side in (left, right))
             name = next((str(s["name"]) for s in (one, two) if isinstance(s, Mapping) and "name" in s), str(i))
