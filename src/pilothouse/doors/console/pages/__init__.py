@@ -3,6 +3,7 @@
 from pilothouse.doors.console.desk import Place
 from pilothouse.doors.console.pages import (
     adoption,
+    cases,
     gateway,
     home,
     knowledge,
@@ -14,5 +15,5 @@ from pilothouse.doors.console.pages import (
 )
 
 PLACES: tuple[Place, ...] = tuple(
-    p for page in (home, gateway, portfolio, knowledge, people, oversight, adoption, ledger, settings)
+    p for page in (home, gateway, cases, portfolio, knowledge, people, oversight, adoption, ledger, settings)
     for p in page.places.found)
