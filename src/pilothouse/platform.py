@@ -15,7 +15,9 @@ from pilothouse.steps.oversight.api import Oversight
 from pilothouse.steps.people.api import People
 from pilothouse.steps.portfolio.api import Portfolio
 from pilothouse.steps.portfolio.api.board import Board
+from pilothouse.steps.portfolio.api.cases import Cases
 from pilothouse.steps.portfolio.api.experiments import Experiments
+from pilothouse.steps.portfolio.api.planning import Planning
 from pilothouse.steps.portfolio.api.samples import Samples
 from pilothouse.steps.portfolio.api.strategy import Strategy
 from pilothouse.steps.rollout.api import Rollout
@@ -35,6 +37,8 @@ class Platform:
     strategy: Strategy
     samples: Samples
     experiments: Experiments
+    cases: Cases
+    planning: Planning
     knowledge: Knowledge
     gateway: Gateway
     people: People

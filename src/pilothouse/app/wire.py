@@ -40,7 +40,7 @@ from pilothouse.steps.gateway import migrations as gateway_tables
 from pilothouse.steps.gateway.api import Gateway
 from pilothouse.steps.gateway.drivers.extractive import ExtractiveModel
 from pilothouse.steps.gateway.drivers.opening import OpenModels
-from pilothouse.steps.gateway.plugs import GatewayFacts, LedgerSamples
+from pilothouse.steps.gateway.plugs import GatewayCosts, GatewayFacts, LedgerSamples
 from pilothouse.steps.knowledge import jobs as knowledge_jobs
 from pilothouse.steps.knowledge import migrations as knowledge_tables
 from pilothouse.steps.knowledge.api import Knowledge
@@ -64,11 +64,15 @@ from pilothouse.steps.portfolio import jobs as portfolio_jobs
 from pilothouse.steps.portfolio import migrations as portfolio_tables
 from pilothouse.steps.portfolio.api import Portfolio
 from pilothouse.steps.portfolio.api.board import Board
-from pilothouse.steps.portfolio.api.experiments import Experiments
+from pilothouse.steps.portfolio.api.cases import Cases
+from pilothouse.steps.portfolio.api.experiments import ExperimentEffects, Experiments
+from pilothouse.steps.portfolio.api.planning import Planning
 from pilothouse.steps.portfolio.api.samples import Samples
 from pilothouse.steps.portfolio.api.strategy import Strategy
+from pilothouse.steps.portfolio.drivers.pdf_case import PdfCase
 from pilothouse.steps.portfolio.drivers.prometheus import PrometheusSource
 from pilothouse.steps.portfolio.drivers.sql import SqlSource
+from pilothouse.steps.portfolio.drivers.xlsx_case import XlsxCase
 from pilothouse.steps.rollout import jobs as rollout_jobs
 from pilothouse.steps.rollout import migrations as rollout_tables
 from pilothouse.steps.rollout.api import Rollout
@@ -173,6 +177,7 @@ async def assemble(workspace: Workspace) -> Assembled:
         database, (workspace.home, workspace.keys), tables=bool(workspace.settings.database)))
     portfolio = Portfolio(database=database, mint=mint)
     samples = Samples(database=database, mint=mint, portfolio=portfolio, jobs=jobs)
+    cases = Cases(database=database, mint=mint, writers={"xlsx": XlsxCase(), "pdf": PdfCase()})
     knowledge = Knowledge(
         database=database, mint=mint, parser=FileParser(), embedder=embedder, jobs=jobs,
         reader=FolderReader(roots=workspace.settings.documents, forbidden=(workspace.home, workspace.keys)),
@@ -188,6 +193,8 @@ async def assemble(workspace: Workspace) -> Assembled:
     workflows = Workflows(database=database, portfolio=portfolio, gateway=gateway)
     adoption = Adoption(database=database, directory=directory, portfolio=portfolio, gateway=gateway)
     rollout = Rollout(database=database, mint=mint, portfolio=portfolio, gateway=gateway, workflows=workflows)
+    cases.measurements.plug(GatewayCosts(gateway))
+    cases.measurements.plug(ExperimentEffects())
     names = DirectoryNames(directory)
     _plug(directory, portfolio, knowledge, gateway, people, oversight, workflows, adoption, rollout, names)
     _measure(portfolio, samples, gateway, database)
@@ -199,7 +206,8 @@ async def assemble(workspace: Workspace) -> Assembled:
         privacy.forgetters.plug(forgetter)
     platform = Platform(directory=directory, privacy=privacy, ledger=explorer, jobs=jobs, portfolio=portfolio,
                         samples=samples, experiments=Experiments(database=database, mint=mint),
-                        board=Board(database=database, portfolio=portfolio),
+                        board=Board(database=database, portfolio=portfolio), cases=cases,
+                        planning=Planning(database=database),
                         strategy=Strategy(database=database, mint=mint, portfolio=portfolio),
                         knowledge=knowledge, gateway=gateway, people=people, oversight=oversight, workflows=workflows,
                         adoption=adoption, rollout=rollout)

@@ -15,12 +15,12 @@ _EMPLOYEE = frozenset({
     "rollout:read", "learning:record",
 })
 _LEAD = frozenset({"gateway:list", "gateway:read_all", "oversight:read", "ledger:read", "workflows:read",
-                   "directory:list", "jobs:read"})
+                   "directory:list", "jobs:read", "case:read"})
 PERMITS: Mapping[str, frozenset[str]] = {
     "employee": _EMPLOYEE,
     "owner": _EMPLOYEE | _LEAD | {
         "use_case:define", "use_case:measure", "use_case:feed", "use_case:freeze", "use_case:assess",
-        "knowledge:define",
+        "case:write", "knowledge:define",
         "knowledge:ingest", "knowledge:resolve", "people:assign", "rollout:propose", "rollout:advance",
         "rollout:halt", "experiment:register", "experiment:run", "experiment:assign", "experiment:observe"},
     "reviewer": _EMPLOYEE | _LEAD | {"oversight:review", "oversight:unmask"},
@@ -37,9 +37,9 @@ PERMITS: Mapping[str, frozenset[str]] = {
         "directory:manage", "gateway:configure", "gateway:embed", "knowledge:define", "knowledge:ingest",
         "knowledge:resolve", "knowledge:rebuild", "people:assign", "people:define", "people:certify",
         "use_case:define", "use_case:measure", "use_case:feed", "use_case:freeze", "use_case:assess",
-        "use_case:configure", "objective:define", "oversight:configure", "rollout:propose", "rollout:halt",
-        "privacy:hold", "privacy:erase", "ledger:export", "jobs:cancel", "experiment:register", "experiment:run",
-        "experiment:assign", "experiment:observe"},
+        "use_case:configure", "objective:define", "case:write", "oversight:configure", "rollout:propose",
+        "rollout:halt", "privacy:hold", "privacy:erase", "ledger:export", "jobs:cancel", "experiment:register",
+        "experiment:run", "experiment:assign", "experiment:observe"},
     "system": frozenset({"*"}),
 }
 """Permissions by role. `system` is the platform acting for itself (jobs, sweepers) and is granted to nobody."""

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from pilothouse.kernel.clock import instant
+from pilothouse.kernel.quantity import Money
 
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
           "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
@@ -26,7 +27,7 @@ def environment() -> Environment:
                       autoescape=select_autoescape(default=True, default_for_string=True), trim_blocks=True,
                       lstrip_blocks=True)
     env.filters |= {"number": number, "signed": signed, "percent": percent, "eur": eur, "day": day, "moment": moment,
-                    "plural": plural, "short": short}
+                    "plural": plural, "short": short, "money": amount}
     return env
 
 
@@ -57,6 +58,11 @@ def percent(value: float | None, digits: int = 0) -> str:
 def eur(value: float | None, digits: int = 2) -> str:
     """Write an amount in euros."""
     return "no data" if value is None else "EUR\u202f" + number(float(value), digits)
+
+
+def amount(value: Money | None, digits: int = 0) -> str:
+    """Write money with its currency, whole units unless asked for more."""
+    return "no data" if value is None else f"{value.currency}\u202f" + number(float(value.amount), digits)
 
 
 def day(value: str) -> str:

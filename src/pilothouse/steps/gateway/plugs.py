@@ -1,17 +1,21 @@
-"""What the gateway offers earlier steps: facts for gates and samples of KPIs, both from its own records."""
+"""What the gateway offers earlier steps from its own records: facts for gates, samples of KPIs, measured cost."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from math import sqrt
 
 from pilothouse.kernel.clock import stamp
 from pilothouse.kernel.errors import Invalid
 from pilothouse.kernel.store import Database, Reader
+from pilothouse.stats.summary import summarize
 from pilothouse.steps.gateway.api import Gateway
 from pilothouse.steps.gateway.contracts import UsageFact
-from pilothouse.steps.portfolio.contracts import GateFact, Standing
+from pilothouse.steps.portfolio.contracts import GateFact, Standing, UseCaseId
+from pilothouse.steps.portfolio.contracts.cases import Measurement, TieKind
 from pilothouse.steps.portfolio.contracts.samples import Feed, Pulled
 
 STEP = "gateway"
+COST_PER_ANSWER = "cost per answer"
 WINDOW = timedelta(days=28)
 ANSWERS_MIN = 20
 FAILED_SHARE_MAX = 0.05
@@ -115,3 +119,25 @@ class LedgerSamples:
         return Pulled(values=tuple(v for _, v in held), times=tuple(at for at, _ in held),
                       position=feed.position if last is None else str(last), missing=len(page) - len(held),
                       more=len(found) > limit and len(page) == limit)
+
+
+class GatewayCosts:
+    """What one answer costs in tokens, measured over four weeks: business cases tie to it instead of guessing."""
+
+    kind: TieKind = "gateway"
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def measurement(self, reader: Reader, use_case_id: UseCaseId, ref: str, today: str) -> Measurement | None:
+        """Return the mean cost of an answer (EUR) with its standard error; None below 20 answers that have a price."""
+        since = (date.fromisoformat(today) - WINDOW).isoformat()
+        found = self._gateway.usage(reader, use_case_id=use_case_id, since=since, until=f"{today}~")
+        priced = [u for u in found if u.cost_eur is not None]
+        costs = summarize([u.cost_eur for u in priced if u.cost_eur is not None])
+        if ref != COST_PER_ANSWER or costs.n < ANSWERS_MIN or costs.mean is None or costs.variance is None:
+            return None
+        entries = tuple(u.given_seq for u in priced[-5:] if u.given_seq is not None)
+        return Measurement(mean=costs.mean, sd=sqrt(costs.variance / costs.n), n=costs.n, unit="EUR/answer", grade="E2",
+                           source=f"gateway's own records, {costs.n} answers", period=f"{since} to {today}",
+                           entries=entries)

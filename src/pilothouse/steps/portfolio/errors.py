@@ -103,3 +103,15 @@ class ExperimentNotReady(Conflict):
     """The experiment's status does not allow this; `facts["status"]` says where it stands."""
 
     code = "portfolio.experiment_not_ready"
+
+
+class NoSuchCase(Missing):
+    """The use case has no business case of that scenario and version."""
+
+    code = "portfolio.no_such_case"
+
+
+class MeasurementsMoved(Conflict):
+    """What a business case is tied to was measured anew while it was being frozen; look again."""
+
+    code = "portfolio.measurements_moved"

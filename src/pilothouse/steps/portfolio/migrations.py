@@ -106,4 +106,12 @@ MIGRATIONS = (
         " looked_at text not null, looked_by text not null, body blob not null, unique (experiment_id, number))",
         "create table experiment_result (experiment_id text primary key, seq integer not null, body blob not null)",
     )),
+    Migration(name="portfolio/0006_business_cases", statements=(
+        "create table business_case (id text primary key, use_case_id text not null, scenario text not null,"
+        " version integer not null, digest text not null, engine text not null, body blob not null,"
+        " reason text not null, seq integer not null, frozen_at text not null,"
+        " unique (use_case_id, scenario, version))",
+        "create table case_scoring (use_case_id text primary key, version integer not null, digest text not null,"
+        " body blob not null, scored_by text not null, scored_at text not null)",
+    )),
 )

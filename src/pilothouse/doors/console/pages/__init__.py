@@ -4,6 +4,7 @@ from pilothouse.doors.console.desk import Place
 from pilothouse.doors.console.pages import (
     adoption,
     board,
+    cases,
     finding,
     gateway,
     home,
@@ -17,6 +18,6 @@ from pilothouse.doors.console.pages import (
     workflows,
 )
 
-PAGES = (home, gateway, portfolio, board, strategy, knowledge, people, oversight, workflows, adoption, ledger, settings,
-         finding)
+PAGES = (home, gateway, cases, portfolio, board, strategy, knowledge, people, oversight, workflows, adoption, ledger,
+         settings, finding)
 PLACES: tuple[Place, ...] = tuple(p for page in PAGES for p in page.places.found)

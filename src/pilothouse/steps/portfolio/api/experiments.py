@@ -13,6 +13,7 @@ from pilothouse.kernel.store import Database, Reader, Transaction
 from pilothouse.stats.summary import summarize
 from pilothouse.steps.portfolio import store as portfolio_store
 from pilothouse.steps.portfolio.contracts import Kpi, UseCase, UseCaseId
+from pilothouse.steps.portfolio.contracts.cases import Measurement, TieKind
 from pilothouse.steps.portfolio.contracts.experiments import (
     Accepted,
     Analysis,
@@ -47,7 +48,7 @@ from pilothouse.steps.portfolio.errors import (
     NoSuchKpi,
     NoSuchUseCase,
 )
-from pilothouse.steps.portfolio.logic import allotting, observing, planning, registering, trialling
+from pilothouse.steps.portfolio.logic import allotting, observing, planning, registering, trialling, tying
 from pilothouse.steps.portfolio.logic.trialling import Trial
 from pilothouse.steps.portfolio.store import experiments as store
 
@@ -235,6 +236,20 @@ class Experiments:
     def results_in(reader: Reader, use_case_id: UseCaseId) -> tuple[ExperimentResult, ...]:
         """Return the results of a use case's concluded experiments from an open snapshot (the caller authorizes)."""
         return tuple(store.results(reader, use_case_id))
+
+
+class ExperimentEffects:
+    """What pilots found, for business cases: the effect of a concluded experiment takes the place of a guess."""
+
+    kind: TieKind = "experiment"
+
+    def measurement(self, reader: Reader, use_case_id: UseCaseId, ref: str, today: str) -> Measurement | None:
+        """Return the effect of the experiment of this short name or id (positive is good), or None."""
+        for result in store.results(reader, use_case_id):
+            if ref in (result.slug, result.experiment) and result.effect is not None:
+                kpis = {k.slug: k for k in portfolio_store.kpis(reader, use_case_id)}
+                return tying.of_experiment(result, kpis[result.primary])
+        return None
 
 
 def _known(reader: Reader, call: Call, ref: str) -> UseCase:

@@ -72,7 +72,7 @@ def open_points(proposal: Proposal, tier: RiskTier) -> tuple[str, ...]:
     return tuple(says for says, is_open in asked if is_open)
 
 
-def deferral(proposal: Proposal, *, guardrails_mature: bool) -> str:
+def deferral(proposal: Proposal | UseCase, *, guardrails_mature: bool) -> str:
     """Return why a proposal must wait, or nothing: customers and autonomy come after proven guardrails."""
     exposed = proposal.audience in ("customers", "public") or proposal.autonomy == "acts alone"
     if exposed and not guardrails_mature:
