@@ -139,8 +139,8 @@ async def freeze(desk: Desk) -> Answered:
     try:
         d = _drafted(u, began, start, fields, seed)
         v = await desk.platform.cases.freeze(desk.call, FreezeCase(
-            use_case_id=u.id, case=d.case, scenario=fields.get("as", "").strip() or d.scenario, reason=fields.get("reason", ""), seed=seed,
-            draws=DRAWS))
+            use_case_id=u.id, case=d.case, scenario=fields.get("as", "").strip() or d.scenario,
+            reason=fields.get("reason", ""), seed=seed, draws=DRAWS))
     except (Invalid, Conflict) as refused:
         return await _shown(desk, fields, RefusedForm(message=refused.message, typed=fields,
                                                       field=str(refused.facts.get("field", ""))))
