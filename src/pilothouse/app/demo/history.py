@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from pilothouse.app.demo import money
 from pilothouse.app.demo.experiments import experiment_steps
 from pilothouse.app.wire import Assembled
 from pilothouse.kernel.call import Call
@@ -28,6 +29,7 @@ from pilothouse.steps.portfolio.contracts import (
     UseCaseId,
     UseCaseRef,
 )
+from pilothouse.steps.portfolio.contracts.cases import FreezeCase
 from pilothouse.steps.portfolio.contracts.strategy import NewLearning, NewObjective, ObjectiveLink
 from pilothouse.steps.workflows.contracts import NewRating
 
@@ -82,7 +84,7 @@ def plan(org: Tree, asked: Tree) -> tuple[Step, ...]:
     """Return every step in the order of its simulated time; the same seed gives the same history."""
     rng = random.Random(org["simulation"]["seed"])  # noqa: S311  # a simulation, not a secret
     steps = [*_sources(org), *_credentials(org), *(s for u in org["use_cases"] for s in _use_case(org, u, rng)),
-             *_strategy(org), *_questions(org, asked, rng), *_reviews(org, rng),
+             *_strategy(org), *_cases(org), *_questions(org, asked, rng), *_reviews(org, rng),
              *(Step(*told) for told in experiment_steps(org, week))]
     return tuple(sorted(steps, key=lambda s: s.at))
 
@@ -309,6 +311,19 @@ def _learn(x: Tree) -> Callable[[Scene], Awaitable[object]]:
     async def act(scene: Scene) -> None:
         await scene.assembled.platform.strategy.record_learning(
             await scene.as_(x["by"]), NewLearning(statement=x["statement"], use_case=x["use_case"]))
+def _cases(org: Tree) -> Iterator[Step]:
+    """Each owner freezes a business case once the pilot has measured something, and scores what makes it hard."""
+    owned = {u["slug"]: u for u in org["use_cases"]}
+    for c in money.written()["cases"]:
+        u = owned[c["use_case"]]
+        yield Step(week(org, c["week"], hours=3), f"business case of {u['slug']}", _case(u, c))
+
+
+def _case(u: Tree, c: Tree) -> Callable[[Scene], Awaitable[object]]:
+    async def act(scene: Scene) -> None:
+        platform, call, id = scene.assembled.platform, await scene.as_(u["owner"]), await _id(scene, u)
+        await platform.cases.freeze(call, FreezeCase(use_case_id=id, case=money.case_of(c), draws=money.DRAWS))
+        await platform.planning.score(call, money.scoring_of(id, c["scoring"]))
 
     return act
 
