@@ -311,6 +311,10 @@ def _learn(x: Tree) -> Callable[[Scene], Awaitable[object]]:
     async def act(scene: Scene) -> None:
         await scene.assembled.platform.strategy.record_learning(
             await scene.as_(x["by"]), NewLearning(statement=x["statement"], use_case=x["use_case"]))
+
+    return act
+
+
 def _cases(org: Tree) -> Iterator[Step]:
     """Each owner freezes a business case once the pilot has measured something, and scores what makes it hard."""
     owned = {u["slug"]: u for u in org["use_cases"]}
