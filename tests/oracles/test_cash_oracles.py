@@ -21,7 +21,7 @@ DRAWS = 100_000
     (0.281, (-100, 39, 59, 55, 20), -0.00848),
 ])
 def test_present_value_agrees_with_the_sum_by_hand(rate: float, flows: tuple[float, ...], expected: float) -> None:
-    """The third is the worked example of numpy-financial's documentation, the fourth its second one, to their digits."""
+    """The third and the fourth are worked examples of numpy-financial's documentation, to their digits."""
     assert cash.npv(rate, flows) == pytest.approx(expected, abs=0.006)
 
 
@@ -95,7 +95,8 @@ def test_perfect_information_on_a_normal_is_worth_the_unit_loss() -> None:
 
 
 @pytest.mark.parametrize(("mean", "slope", "sd"), [(20.0, 2.0, 30.0), (-15.0, 1.0, 40.0), (5.0, -3.0, 10.0)])
-def test_partial_information_in_the_linear_normal_case_has_its_closed_form(mean: float, slope: float, sd: float) -> None:
+def test_partial_information_in_the_linear_normal_case_has_its_closed_form(mean: float, slope: float, sd: float
+                                                                           ) -> None:
     """net = mean + slope x + noise: knowing x leaves a normal of sd |slope| sd(x), whatever the noise is."""
     x = normal_quantile(stream(7, "x", DRAWS), mean=0, sd=sd)
     noise = normal_quantile(stream(7, "noise", DRAWS), mean=0, sd=50)
@@ -123,7 +124,8 @@ def test_a_judged_input_has_the_low_likely_and_high_that_were_judged(low: float,
     exact = stats.beta(1 + 4 * place, 5 - 4 * place, loc=least, scale=most - least)
     assert exact.ppf([0.1, 0.9]) == pytest.approx([low, high], abs=1e-9 * (high - low))
     at = np.linspace(0.001, 0.999, 997)
-    assert pert_quantile(at, low=low, likely=likely, high=high) == pytest.approx(exact.ppf(at), abs=1e-5 * (most - least))
+    drawn = pert_quantile(at, low=low, likely=likely, high=high)
+    assert drawn == pytest.approx(exact.ppf(at), abs=1e-5 * (most - least))
     peak = at[np.argmax(exact.pdf(least + at * (most - least)))]
     assert peak == pytest.approx(min(max(place, 0.001), 0.999), abs=2e-3)
 

@@ -65,7 +65,8 @@ def test_shares_of_one_group_never_count_a_minute_twice(shares: list[Decimal]) -
 
 def test_changing_one_input_leaves_the_draws_of_all_others_as_they_were() -> None:
     one = sampling.drawn(a_case(), seed=9, draws=500)
-    other = sampling.drawn(a_case(drivers=(fewer_reopened(), replies(effect=judged(1, 2, 3, "min")))), seed=9, draws=500)
+    changed_case = a_case(drivers=(fewer_reopened(), replies(effect=judged(1, 2, 3, "min"))))
+    other = sampling.drawn(changed_case, seed=9, draws=500)
     changed = {path for path in one if not np.array_equal(one[path], other[path])}
     assert changed == {"driver/Faster replies/effect"}
 
@@ -74,8 +75,8 @@ def test_changing_one_input_leaves_the_draws_of_all_others_as_they_were() -> Non
 def test_the_adoption_curve_starts_at_nothing_rises_and_stays_under_its_ceiling(half: float, climb: float, start: int
                                                                                ) -> None:
     case = a_case()
-    curve = flowing.served(replace(case, adoption=replace(case.adoption, climb=Decimal(str(climb)), starts_month=start)),
-                           np.array([half]))[0]
+    adoption = replace(case.adoption, climb=Decimal(str(climb)), starts_month=start)
+    curve = flowing.served(replace(case, adoption=adoption), np.array([half]))[0]
     assert (curve[: start + 1] == 0).all()
     assert (np.diff(curve) >= -1e-12).all()
     assert ((curve >= 0) & (curve <= 1 + 1e-12)).all()

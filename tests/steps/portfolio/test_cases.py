@@ -181,7 +181,7 @@ def test_two_use_cases_never_claim_more_than_all_minutes_of_a_group(desk: Desk) 
         claim = {"overlap_group": "minutes of handlers"}
         half = a_case(drivers=(replies(**claim, overlap_share=Decimal("0.6")), fewer_reopened()))
         await desk.freeze(one, half)
-        with pytest.raises(Invalid, match="claimed to 120 %.*replies 60 %") as refused:
+        with pytest.raises(Invalid, match=r"claimed to 120 %.*replies 60 %") as refused:
             await desk.freeze(two, half)
         assert refused.value.facts["field"] == "drivers.overlap_share"
         rest = a_case(drivers=(replies(**claim, overlap_share=Decimal("0.4")), fewer_reopened()))
