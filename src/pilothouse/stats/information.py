@@ -50,7 +50,7 @@ def evppi(known: Floats, nets: Floats, *, seed: int) -> tuple[Worth, ...]:
         return tuple(Worth(value=0.0, error=0.0) for _ in range(nets.shape[1]))
     basis = _powers((columns - columns.mean(axis=0)) / spread[spread > 0])
     gram = np.asarray(np.linalg.pinv(basis.T @ basis), np.float64)
-    return tuple(_valued(basis, gram, nets[:, i], seed) for i in range(nets.shape[1]))
+    return tuple(_valued(basis, gram, np.ascontiguousarray(nets[:, i]), seed) for i in range(nets.shape[1]))
 
 
 def _valued(basis: Floats, gram: Floats, net: Floats, seed: int) -> Worth:

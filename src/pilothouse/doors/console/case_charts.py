@@ -42,8 +42,9 @@ def tornado(o: CaseOutcome) -> Spec:
             for i, s in enumerate(o.tornado[:TORNADO_BARS])]
     x = {"type": "quantitative", "title": f"NPV with all benefits, {o.currency}", "axis": MONEY,
          "scale": {"zero": False}}
-    y = {"field": "input", "type": "nominal", "title": None, "sort": {"field": "order"}, "axis": {"labelLimit": 260}}
-    return {"width": 420, "height": {"step": 22}, "data": {"values": rows}, "layer": [
+    y = {"field": "input", "type": "nominal", "title": None, "sort": {"field": "order"}, "axis": {"labelLimit": 300}}
+    return {"width": 380, "height": {"step": 22}, "padding": {"left": 70, "top": 5, "bottom": 5, "right": 5},
+            "data": {"values": rows}, "layer": [
         {"mark": {"type": "bar", "color": BLUE, "opacity": 0.5, "height": 12},
          "encoding": {"x": {"field": "low", **x}, "x2": {"field": "high"}, "y": y}},
         {"mark": {"type": "point", "filled": True, "size": 60, "color": BLUE},

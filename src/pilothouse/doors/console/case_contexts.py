@@ -45,6 +45,8 @@ class CasePage:
     query: str
     """The address's query, so that pictures show what the page computes."""
     scenario: str
+    began: int
+    """The frozen version that the form began from; 0 for the starter."""
     versions: tuple[CaseLine, ...]
     shown: CaseVersion | None
     """The version that the page shows unchanged; None while something was typed."""

@@ -31,7 +31,7 @@ DRAWS = 100_000
 FORM_ONLY = ("form_token", "theme", "reason", "scenario", "version", "as")
 WEIGHTS = ("value", "fit", "ease", "safety", "evidence")
 SELECT = ("budget", "squad_weeks", "objective", "step")
-ASKED_FIRST = {"budget": "150000", "squad_weeks": "40", "objective": "whole"}
+ASKED_FIRST = {"budget": "100000", "squad_weeks": "40", "objective": "whole"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +111,7 @@ async def _page(desk: Desk, d: Drafted, computed: tuple[Case, CaseOutcome] | Non
     context = CasePage(
         use_case=d.use_case, case=shown, asked=case_forms.asked(shown), splits=case_forms.splits(shown),
         outcome=outcome, query=d.query, scenario=d.scenario, versions=versions, seed=d.seed,
+        began=d.began.version if d.began else 0,
         shown=d.began if not d.was_typed else None, refused=refused,
         may_freeze=desk.call.may("case:write", on=d.use_case.id))
     # a fragment that refuses is shown where the figures were; htmx shows only answers with status 200
