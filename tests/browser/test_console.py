@@ -14,8 +14,10 @@ from tests.browser.conftest import ROLES, Demo
 EVERYBODY = ("/", "/ask", "/portfolio", "/portfolio/new", "/use-cases/policy-desk", "/use-cases/product-finder",
              "/use-cases/product-finder/kpis/minutes-per-product-question", "/knowledge", "/knowledge/documents",
              "/people", "/people/courses/review-basics", "/adoption", "/rollout", "/settings", "/find?q=leave",
-             "/portfolio/reasons", "/objectives", "/learnings", "/use-cases/product-finder/decision")
-LEADS = ("/reviews", "/ledger", "/ledger/7", "/models", "/workflows")
+             "/portfolio/reasons", "/objectives", "/learnings", "/use-cases/product-finder/decision",
+             "/use-cases/complaint-drafts/experiments", "/use-cases/complaint-drafts/experiments/drafts-by-team")
+LEADS = ("/reviews", "/ledger", "/ledger/7", "/models", "/workflows", "/use-cases/complaint-drafts/case",
+         "/portfolio/priorities", "/portfolio/budget")
 PICTURED = ("/", "/portfolio", "/use-cases/product-finder", "/knowledge", "/adoption", "/rollout", "/reviews",
             "/ledger")
 ROOT = Path(__file__).parents[2]

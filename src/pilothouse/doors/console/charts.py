@@ -37,6 +37,22 @@ def kpi_change(*, unit: str, baseline: float, baseline_from: str, current: float
          "encoding": {"x": {"field": "value", **x}}}]}
 
 
+def effects(rows: Sequence[Mapping[str, Any]], *, unit: str, bar: float) -> Spec:
+    """Show an effect with its interval at each look, beside no effect and the smallest one worth acting on."""
+    lines = [{"at": 0.0, "says": "no effect"}, {"at": bar, "says": "worth acting on"}]
+    y = {"field": "name", "type": "nominal", "title": None, "sort": None}
+    x = {"type": "quantitative", "title": unit, "scale": {"zero": False, "nice": True}}
+    return {"width": 460, "padding": {"left": 40, "top": 20, "bottom": 5, "right": LABEL_PX}, "layer": [
+        {"data": {"values": lines}, "mark": {"type": "rule", "strokeDash": [5, 4], "color": PURPLE, "size": 1.5},
+         "encoding": {"x": {"field": "at", **x}}},
+        {"data": {"values": lines}, "mark": {"type": "text", "align": "left", "dx": 4, "y": -8},
+         "encoding": {"x": {"field": "at", **x}, "text": {"field": "says"}}},
+        {"data": {"values": list(rows)}, "mark": {"type": "rule", "size": 6, "color": BLUE, "opacity": 0.45},
+         "encoding": {"y": y, "x": {"field": "low", **x}, "x2": {"field": "high"}}},
+        {"data": {"values": list(rows)}, "mark": {"type": "point", "filled": True, "size": 90, "color": BLUE},
+         "encoding": {"y": y, "x": {"field": "value", **x}}}]}
+
+
 def matrix(points: Sequence[Mapping[str, Any]]) -> Spec:
     """Show use cases by complexity (points) and what their work costs today (EUR a month), labelled in place."""
     x = {"field": "complexity", "type": "quantitative", "title": "complexity, points", "scale": {"domainMin": 0}}

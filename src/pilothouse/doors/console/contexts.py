@@ -31,6 +31,7 @@ from pilothouse.steps.portfolio.contracts import (
     UseCase,
 )
 from pilothouse.steps.portfolio.contracts.deciding import BoardPaper, ReasonsRow
+from pilothouse.steps.portfolio.contracts.experiments import Deviation, Experiment, ExperimentResult, Look
 from pilothouse.steps.portfolio.contracts.samples import BaselineVersion
 from pilothouse.steps.portfolio.contracts.strategy import Learning, Objective
 from pilothouse.steps.rollout.contracts import Measured, Phase
@@ -119,6 +120,26 @@ class LearningsPage:
     names: Mapping[str, str]
     use_cases: tuple[tuple[str, str], ...]
     refused: RefusedForm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentsPage:
+    """The experiments of one use case."""
+
+    use_case: UseCase
+    experiments: tuple[Experiment, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentPage:
+    """One experiment from registration to verdict."""
+
+    use_case: UseCase
+    experiment: Experiment
+    looks: tuple[Look, ...]
+    deviations: tuple[Deviation, ...]
+    result: ExperimentResult | None
+    names: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from pilothouse.doors.console.pages import (
     adoption,
     board,
     cases,
+    experiments,
     finding,
     gateway,
     home,
@@ -18,6 +19,6 @@ from pilothouse.doors.console.pages import (
     workflows,
 )
 
-PAGES = (home, gateway, cases, portfolio, board, strategy, knowledge, people, oversight, workflows, adoption, ledger,
-         settings, finding)
+PAGES = (home, gateway, cases, experiments, portfolio, board, strategy, knowledge, people, oversight, workflows,
+         adoption, ledger, settings, finding)
 PLACES: tuple[Place, ...] = tuple(p for page in PAGES for p in page.places.found)
