@@ -92,8 +92,8 @@ def main() -> None:
     scaled = statistics.median(loop) * asked.draws / LOOP_DRAWS
     means = timed(lambda: valuing.reckon(plain, sampling.drawn(plain, seed=1, draws=asked.draws)), asked.runs)
     said("draws, present values and paybacks alone", means)
-    print(f"plain loop at {asked.draws:,} draws (scaled): {scaled:.1f} s, {scaled / statistics.median(means):.1f} times as"
-          " long as that, without paybacks")
+    print(f"plain loop at {asked.draws:,} draws (scaled): {scaled:.1f} s, {scaled / statistics.median(means):.1f} times"
+          " as long as that, without paybacks")
     ours = valuing.value(plain, seed=1, draws=LOOP_DRAWS)
     theirs = by_loop(plain, 1, LOOP_DRAWS)
     print(f"they agree: {ours.hard.npv.mean.amount} and {theirs[0]:.2f},"

@@ -14,7 +14,8 @@ from tests.browser.conftest import ROLES, Demo
 EVERYBODY = ("/", "/ask", "/portfolio", "/portfolio/new", "/use-cases/policy-desk", "/use-cases/product-finder",
              "/use-cases/product-finder/kpis/minutes-per-product-question", "/knowledge", "/knowledge/documents",
              "/people", "/people/courses/review-basics", "/adoption", "/rollout", "/settings", "/find?q=leave")
-LEADS = ("/reviews", "/ledger", "/ledger/7", "/models")
+LEADS = ("/reviews", "/ledger", "/ledger/7", "/models", "/use-cases/complaint-drafts/case", "/portfolio/priorities",
+         "/portfolio/budget")
 PICTURED = ("/", "/portfolio", "/use-cases/product-finder", "/knowledge", "/adoption", "/rollout", "/reviews",
             "/ledger")
 SHOTS = Path(__file__).parents[2] / "test-artifacts"
