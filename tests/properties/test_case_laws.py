@@ -138,6 +138,15 @@ def test_the_choice_is_as_good_as_trying_every_subset(raw: list[tuple[int, int, 
     assert price is not None and price >= 0
 
 
+def test_the_next_purchase_is_found_among_amounts_in_the_hundred_thousands() -> None:
+    """Unscaled, the solver called this infeasible: the gain asked for was smaller than its rounding of whole ones."""
+    options = [Option(name=n, net=net, cost=31_000, capacity=10)
+               for n, net in (("a", 162_542.63), ("b", 100_000.0), ("c", 130_000.5))]
+    limits = Limits(budget=50_000, capacity=100)
+    more = selecting.next_purchase(options, limits, selecting.choose(options, limits))
+    assert more is not None and more.cost == 62_000
+
+
 def test_a_must_that_does_not_fit_is_refused_and_nothing_to_choose_is_nothing() -> None:
     with pytest.raises(Exception, match="does not fit"):
         selecting.choose([Option(name="a", net=1, cost=10, capacity=1)], Limits(budget=5, capacity=9,

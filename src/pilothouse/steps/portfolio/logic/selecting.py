@@ -12,8 +12,9 @@ from pilothouse.kernel.errors import Conflict, Invalid
 Floats: TypeAlias = NDArray[np.float64]
 CANDIDATES_MAX = 1_000
 SECONDS_MAX = 10.0
-LEAST_GAIN = 0.01
-"""A portfolio is better from one hundredth of the currency on."""
+LEAST_GAIN, LEAST_GAIN_SHARE = 0.01, 1e-5
+"""A portfolio is better from this much money, or this share of all that is on offer: the solver takes a choice for
+whole within a millionth, so a smaller gain could be bought with the rounding of the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +66,8 @@ def choose(options: Sequence[Option], limits: Limits) -> Chosen:
     """Return the set with the highest total net value within the limits; money that buys nothing stays unspent.
 
     Shapes: up to 1,000 options. Errors: Conflict when what must be funded does not fit, Invalid for more options.
-    Method: 0/1 program by scipy.optimize.milp (HiGHS), proven optimal to its default gap of 0; ties are broken by the
-    solver, so equal portfolios may differ in members, never in value.
+    Method: 0/1 program by scipy.optimize.milp (HiGHS), solved to a gap of 0; limits hold within a millionth of their
+    largest term. Ties are broken by the solver: equal portfolios may differ in members, never in value.
     """
     solved = _solve(options, limits, -np.array([o.net for o in options]), ())
     if solved is None:
@@ -80,7 +81,7 @@ def next_purchase(options: Sequence[Option], limits: Limits, now: Chosen) -> Cho
     wider = Limits(budget=sum(o.cost for o in options) + 1, capacity=limits.capacity, must=limits.must,
                    per_function_max=limits.per_function_max, never=limits.never)
     net = np.array([o.net for o in options])
-    better = (-net, -(now.net + LEAST_GAIN))
+    better = (-net, -(now.net + max(LEAST_GAIN, LEAST_GAIN_SHARE * float(np.abs(net).sum()))))
     return _solve(options, wider, np.array([o.cost for o in options]), (better,))
 
 
@@ -107,7 +108,10 @@ def _solve(options: Sequence[Option], limits: Limits, goal: Floats, more: Sequen
     rows, low, high = _rows(options, limits), *_bounds(options, limits)
     matrix = np.vstack([rows.matrix, *(m for m, _ in more)])
     upper = np.concatenate([rows.upper, [u for _, u in more]])
-    found = milp(goal, constraints=LinearConstraint(matrix, -np.inf, upper), bounds=Bounds(low, high),
+    # rows in units of their largest number: the solver's tolerances are absolute, and money comes in thousands
+    size = np.maximum(np.abs(matrix).max(axis=1), 1e-12)
+    found = milp(goal / max(float(np.abs(goal).max()), 1e-12), constraints=LinearConstraint(
+        matrix / size[:, None], -np.inf, upper / size), bounds=Bounds(low, high),
                  integrality=np.ones(len(options)), options={"time_limit": SECONDS_MAX, "mip_rel_gap": 0.0})
     if found.x is None:
         return None
