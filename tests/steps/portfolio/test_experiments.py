@@ -17,7 +17,7 @@ from pilothouse.directory.roles import RoleRulings
 from pilothouse.kernel.errors import Denied, Invalid
 from pilothouse.kernel.store import Database
 from pilothouse.steps.portfolio.api import Portfolio
-from pilothouse.steps.portfolio.api.experiments import Experiments
+from pilothouse.steps.portfolio.api.experiments import ExperimentEffects, Experiments
 from pilothouse.steps.portfolio.contracts import FreezeRequest, Kpi, Proposal, SampleBatch, UseCase
 from pilothouse.steps.portfolio.contracts.experiments import (
     Analysis,
@@ -159,6 +159,26 @@ def test_a_pilot_runs_from_plan_to_a_graded_verdict_that_anyone_can_recompute(de
     assert kinds[-5:] == ["portfolio.experiment_registered", "portfolio.experiment_moved",
                           "portfolio.observations_accepted", "portfolio.observations_accepted",
                           "portfolio.experiment_concluded"]
+
+
+def test_what_a_pilot_found_takes_the_place_of_a_guess_in_the_business_case(desk: Desk) -> None:
+    async def story() -> None:
+        await desk.registered()
+        await desk.experiments.start(OWNER, desk.act())
+        arms, draw = await desk.arms(80), np.random.default_rng(3)
+        await desk.observed({p: float(draw.normal(20 - 4 * (arm == "treatment"), 3)) for p, arm in arms.items()})
+        effects, id = ExperimentEffects(), desk.use_case.id
+        slug = desk.ref.experiment
+        assert await desk.database.read(lambda r: effects.measurement(r, id, slug, "2027-01-01")) is None
+        result = await desk.experiments.conclude(LATER, desk.act())
+        found = await desk.database.read(lambda r: effects.measurement(r, id, slug, "2027-01-01"))
+        assert found is not None and result.effect is not None and result.effect.low is not None
+        assert (found.mean, found.grade, found.unit) == (-result.effect.value, "E4", "min")
+        assert found.entries == (result.seq,)
+        assert found.mean - 1.96 * found.sd == pytest.approx(-(result.effect.high or 0.0), abs=0.05)
+        assert await desk.database.read(lambda r: effects.measurement(r, id, "another", "2027-01-01")) is None
+
+    desk.run(story())
 
 
 def test_a_pilot_runs_on_postgres_too(desk_on_postgres: Desk) -> None:
