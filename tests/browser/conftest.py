@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,8 @@ class Demo:
     address: str
     password: str
     people: dict[str, str]
+    keys: dict[str, str]
+    """Lines of `demo-keys.env`."""
 
     def enter(self, page: Page, role: str) -> None:
         """Sign in through the form."""
@@ -54,11 +57,50 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
+class HostPage:
+    """A page of somebody else's, on an origin of its own; what its form sends is remembered."""
+
+    def __init__(self) -> None:
+        page = self
+        self.html, self.sent = b"", 0
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self._answer(page.html)
+
+            def do_POST(self) -> None:
+                page.sent += 1
+                self._answer(b"sent")
+
+            def _answer(self, body: bytes) -> None:
+                self.send_response(200)
+                self.send_header("content-type", "text/html; charset=utf-8")
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def host_page() -> Iterator[HostPage]:
+    page = HostPage()
+    yield page
+    page.server.shutdown()
+    page.server.server_close()
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory, host_page: HostPage) -> Iterator[Demo]:
     home = tmp_path_factory.mktemp("demo") / "workspace"
     server = subprocess.Popen([sys.executable, "-m", "pilothouse", "demo", "--home", str(home), "--port", "0"],
-                              text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                              text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              env={**os.environ, "PILOTHOUSE_ASSIST_ORIGINS": host_page.address})
     assert server.stdout is not None
     address = re.search(r"http://\S+", server.stdout.readline())
     assert address is not None
@@ -66,7 +108,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     _wait_for_history(home / "pilothouse.db")
     keys = dict(line.split("=", 1) for line in (home / "demo-keys.env").read_text().splitlines() if "=" in line)
     people = yaml.safe_load(ORGANISATION.read_text(encoding="utf8"))["sign_ins"]
-    yield Demo(address.group(), keys["PILOTHOUSE_DEMO_PASSWORD"], people)
+    yield Demo(address.group(), keys["PILOTHOUSE_DEMO_PASSWORD"], people, keys)
     server.terminate()
     server.wait(60)
 

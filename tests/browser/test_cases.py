@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import Demo
@@ -30,7 +29,7 @@ def test_changing_an_input_redraws_the_figures_and_their_pictures(page: Page, de
     before, picture = first_figure(page), page.locator("#outcome .chart img").first.get_attribute("src")
     page.fill(REVIEW, "12")
     if "no scripts" in request.node.name:
-        page.click("text=Compute")
+        page.click('button:text-is("Compute")')
     else:
         page.keyboard.press("Tab")
     page.wait_for_selector("text=A draft: nothing of it is kept")
@@ -46,7 +45,7 @@ def test_a_bad_number_is_refused_in_place_and_stays_typed(page: Page, demo: Demo
     page.goto(demo.address + CASE)
     page.fill(REVIEW, "-3")
     if "no scripts" in request.node.name:
-        page.click("text=Compute")
+        page.click('button:text-is("Compute")')
     else:
         page.keyboard.press("Tab")
     page.wait_for_selector("#outcome .refused-box")
@@ -67,14 +66,3 @@ def test_an_owner_freezes_a_scenario_compares_it_and_takes_it_to_finance(page: P
     assert page.locator("text=drivers[Writing minutes of a reply].review.high").count() == 1
     file = page.request.get(demo.address + CASE + f"/{scenario}/1/file.xlsx")
     assert file.body()[:2] == b"PK"
-
-
-@pytest.mark.parametrize("path", [CASE, "/portfolio/priorities", "/portfolio/budget"])
-def test_the_pages_about_money_pass_the_accessibility_rules(browser: Browser, demo: Demo, path: str) -> None:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    demo.enter(page, "sponsor")
-    page.goto(demo.address + path)
-    found = Axe().run(page).response["violations"]
-    assert [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in found] == []
-    context.close()
