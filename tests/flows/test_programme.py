@@ -175,3 +175,18 @@ def test_the_published_schema_is_the_one_the_code_reads_by() -> None:
     assert set(described["properties"]) == set(declaring.KINDS)
     assert "password" not in described["$defs"]["NewPerson"]["properties"]
     assert "slug" in described["$defs"]["Proposal"]["required"]
+
+
+def test_a_refusal_on_the_command_line_without_a_server_is_recorded_once(place: Place) -> None:
+    from pilothouse.app.channels import with_channel
+    from pilothouse.kernel.errors import Denied
+    from pilothouse.steps.portfolio.contracts import GateRequest, UseCaseId
+
+    asked = GateRequest(use_case_id=UseCaseId("trial"), verdict="go", reason="I may not")
+    with pytest.raises(Denied):
+        asyncio.run(with_channel(place.workspace, lambda c: c.invoke("portfolio.decide_gate", asked)))
+
+    async def look(a: Assembled, call: Call) -> int:
+        return len(await a.database.read(lambda r: r.entries(kinds=("directory.access_refused",))))
+
+    assert place.run(look) == 1

@@ -16,7 +16,7 @@ from pilothouse.app.workspace import Owner, Workspace
 from pilothouse.doors.cli.operations import Channel
 from pilothouse.kernel import errors
 from pilothouse.kernel.call import Call
-from pilothouse.kernel.errors import PilothouseError, Unavailable
+from pilothouse.kernel.errors import Denied, PilothouseError, Unavailable
 from pilothouse.kernel.operation import Operation, operations_of
 from pilothouse.platform import Platform
 
@@ -35,10 +35,16 @@ class HereChannel:
 
     def __init__(self, assembled: Assembled, call: Callable[[], Call]) -> None:
         self._operations = {o.name: o for o in assembled.platform.operations()}
+        self._directory = assembled.platform.directory
         self._call = call
 
     async def invoke(self, operation: str, request: Any) -> Any:
-        result = await self._operations[operation].function(self._call(), request)
+        call = self._call()
+        try:
+            result = await self._operations[operation].function(call, request)
+        except Denied as refused:
+            await self._directory.record_refusal(call, operation, refused)
+            raise
         return msgspec.to_builtins(result)
 
 
