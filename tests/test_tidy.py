@@ -3,6 +3,7 @@
 import ast
 import importlib
 import pkgutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,14 +51,21 @@ def test_error_codes_are_unique_and_name_their_step() -> None:
             assert k.code.startswith(k.__module__.split(".")[2] + "."), k
 
 
+def contracts_of(step: str) -> Iterator[type]:
+    """Yield the dataclasses of a step's contracts, be they one module or a package of several."""
+    within = f"pilothouse.steps.{step}.contracts"
+    for name in [n for n in sys.modules if n == within or n.startswith(within + ".")]:
+        for value in vars(sys.modules[name]).values():
+            if isinstance(value, type) and value.__module__ == name and hasattr(value, "__dataclass_params__"):
+                yield value
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_events_are_frozen_and_named_for_their_step(step: str) -> None:
-    module = importlib.import_module(f"pilothouse.steps.{step}.contracts")
-    for value in vars(module).values():
-        if isinstance(value, type) and value.__module__ == module.__name__ and hasattr(value, "__dataclass_params__"):
-            assert value.__dataclass_params__.frozen, value
-            if isinstance(getattr(value, "kind", None), str):
-                assert value.kind.startswith(f"{step}."), value
+    for value in contracts_of(step):
+        assert value.__dataclass_params__.frozen, value  # type: ignore[attr-defined]
+        if isinstance(kind := getattr(value, "kind", None), str):
+            assert kind.startswith(f"{step}."), value
 
 
 def operations() -> Iterator[tuple[Path, ast.AsyncFunctionDef]]:

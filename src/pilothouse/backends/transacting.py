@@ -1,7 +1,6 @@
 """One group commit: works under savepoints, their ledger entries in order, one new head, one sync."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 from pilothouse.backends.dialect import Connection, Dialect, Keys
 from pilothouse.backends.reading import SnapshotReader
@@ -67,11 +66,6 @@ class Group:
     def kinds(self) -> frozenset[str]:
         """Return which kinds of events the group recorded."""
         return frozenset(kind for _, _, kind, _ in self.leaves)
-
-    def abandon(self) -> None:
-        """Undo the whole group, if the connection still can."""
-        with suppress(PilothouseError):
-            self.connection.rollback()
 
 
 class LedgerTransaction(SnapshotReader):

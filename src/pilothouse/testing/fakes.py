@@ -1,7 +1,6 @@
 """Fakes that behave: a clock that only moves when told, ids that count, policies as tables, and calls to begin with."""
 
 import itertools
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from pilothouse.kernel.access import AccessPolicy, Ruling
@@ -43,18 +42,6 @@ class OpenAccess:
 
     def ruling(self, principal: Principal, permission: str, scope: str) -> Ruling:
         return Ruling(allowed=True, rule="open-access")
-
-
-class RoleTable:
-    """Allows what a table of role to permissions says, on the scopes where the role was granted."""
-
-    def __init__(self, permissions: Mapping[str, frozenset[str] | set[str]]) -> None:
-        self._permissions = permissions
-
-    def ruling(self, principal: Principal, permission: str, scope: str) -> Ruling:
-        able = tuple(sorted(role for role, allowed in self._permissions.items() if permission in allowed))
-        held = next((role for role in able if principal.holds(role, on=scope)), None)
-        return Ruling(allowed=held is not None, rule=f"role-table:{held or 'none'}", could_allow=able)
 
 
 class PlainKeys:

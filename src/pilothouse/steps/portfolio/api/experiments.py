@@ -232,11 +232,6 @@ class Experiments:
 
         return await self._database.read(look)
 
-    @staticmethod
-    def results_in(reader: Reader, use_case_id: UseCaseId) -> tuple[ExperimentResult, ...]:
-        """Return the results of a use case's concluded experiments from an open snapshot (the caller authorizes)."""
-        return tuple(store.results(reader, use_case_id))
-
 
 class ExperimentEffects:
     """What pilots found, for business cases: the effect of a concluded experiment takes the place of a guess."""

@@ -45,13 +45,6 @@ def latest(reader: Reader, scenario: str) -> Sequence[CaseVersion]:
     return [_read(reader, r) for r in found]
 
 
-def by_digest(reader: Reader, use_case_id: UseCaseId, scenario: str, digest: str) -> CaseVersion | None:
-    """Return the version with these very contents, so that freezing twice is freezing once."""
-    found = reader.rows("select * from business_case where use_case_id = ? and scenario = ? and digest = ?"
-                        " order by version desc limit 1", use_case_id, scenario, digest)
-    return _read(reader, found[0]) if found else None
-
-
 def _read(reader: Reader, r: Row) -> CaseVersion:
     body = r["body"]
     assert isinstance(body, bytes)
