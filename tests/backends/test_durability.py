@@ -39,7 +39,7 @@ async def write_until_killed(path: Path, first: int) -> None:
 
     async def write() -> None:
         for n in numbers:
-            await database.write(CALL, note(n))
+            await database.write(CALL, note(n), quick=n % 3 > 0)
             os.write(1, f"{n}\n".encode())
 
     await asyncio.gather(*(write() for _ in range(WRITERS)))
@@ -193,7 +193,7 @@ def test_checkpoints_follow_the_ledger_and_end_at_its_head(tmp_path: Path) -> No
         await database.migrate((TABLES,))
         checkpointer = Checkpointer(database, log, keys, interval_s=0.02)
         for n in range(300):
-            await database.write(CALL, note(n))
+            await database.write(CALL, note(n), quick=n % 3 > 0)
         sealed = await database.write(CALL, lambda tx: tx.seal(SubjectId("pr_ada"), "Grüße"))
         assert await database.read(lambda reader: reader.text(sealed.id)) == "Grüße"
         await asyncio.to_thread(checkpointer.close)

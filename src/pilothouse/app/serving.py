@@ -32,8 +32,11 @@ from pilothouse.doors.mcp.http import McpEndpoint
 from pilothouse.kernel.errors import PilothouseError
 
 SWITCH_S = 0.0005
-"""How long the writer waits for the interpreter while the event loop computes: each of its statements gives it up, so
-that at Python's default of 5 ms a commit under load may wait several times over."""
+"""How long a thread waits for the interpreter while another computes: each statement of the database gives it up, so
+that at Python's default of 5 ms whoever shares it with a page that is drawn may wait several times over."""
+
+COLLECT_EVERY = (50_000, 20, 50)
+"""An answer makes thousands of objects and hardly a cycle; looking for cycles at every 700th is time lost."""
 
 _log = logging.getLogger("pilothouse.server")
 PROBE_BYTES = 256 * 1024
@@ -91,6 +94,7 @@ def _secure(settings: Settings) -> bool:
 def run(workspace: Workspace, *, announce: Callable[[Workspace], str]) -> None:
     """Serve until told to stop, on uvloop where there is one; raises WorkspaceOwned as `serve` does."""
     sys.setswitchinterval(SWITCH_S)
+    gc.set_threshold(*COLLECT_EVERY)
     with asyncio.Runner(loop_factory=_uvloop()) as runner:
         runner.run(serve(workspace, announce=announce))
 

@@ -42,8 +42,8 @@ class LedgerDatabase:
         self._known = {migration.name for migration in BASE}
         self._closed = False
 
-    async def write(self, call: Call, work: Callable[[Transaction], T]) -> T:
-        return await self._writer.submit(call, work)
+    async def write(self, call: Call, work: Callable[[Transaction], T], *, quick: bool = False) -> T:
+        return await self._writer.submit(call, work, quick=quick)
 
     async def read(self, work: Callable[[Reader], T], *, quick: bool = False) -> T:
         if quick and self._dialect.inline_reads:
@@ -74,7 +74,8 @@ class LedgerDatabase:
         await asyncio.get_running_loop().run_in_executor(self._threads, self._scrub)
 
     def _scrub(self) -> None:
-        with closing(self._dialect.open_writer()) as connection:
+        # No group may begin meanwhile: it would wait for the files, perhaps on an event loop.
+        with self._writer.turn, closing(self._dialect.open_writer()) as connection:
             for statement in self._dialect.scrubbing:
                 connection.select(statement, ())
 

@@ -1,10 +1,15 @@
-"""Group commit: one thread runs everything that waits, each work under its savepoint, then syncs once and wakes all."""
+"""Group commit: what waits runs together, each work under its savepoint, then one sync, then all are woken.
+
+A group runs on the writer's thread; or, when all of it is quick and the disk is too, on the event loop it came from. To
+hand a small work to another thread and back costs several times the work, as both then want the interpreter's lock.
+"""
 
 import asyncio
 import copy
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
+from math import inf
 from queue import Empty, SimpleQueue
 from time import perf_counter
 from types import TracebackType
@@ -24,6 +29,12 @@ Listener = Callable[[int, frozenset[str]], None]
 WORKS_PER_GROUP = 512
 GROUP_WORK_S = 0.005
 """A group takes in what arrives while it works, but never for longer than this."""
+
+SYNC_QUICK_S = 0.005
+"""Quick works run on the event loop while commits take no longer than this, by a running mean."""
+
+SYNC_WEIGHT = 0.05
+"""Weight of the latest commit in that mean."""
 
 
 class Ticket:
@@ -101,18 +112,50 @@ class GroupWriter:
         self._connection: Connection | None = None
         self._closed = False
         self._gate = threading.Lock()
+        self.turn = threading.Lock()
+        """Held by whoever uses the connection: the thread, or an event loop for a group of quick works."""
+        self._quick: dict[asyncio.AbstractEventLoop, list[Ticket]] = {}
+        self._sync_s = 0.0 if dialect.inline_reads else inf
         self.listeners: tuple[Listener, ...] = ()
         self._thread = threading.Thread(target=self._serve, name="pilothouse-writer", daemon=True)
         self._thread.start()
 
-    async def submit(self, call: Call, work: Callable[[LedgerTransaction], T]) -> T:
+    async def submit(self, call: Call, work: Callable[[LedgerTransaction], T], *, quick: bool = False) -> T:
         """Wait for the group that runs `work`; a cancelled caller leaves the group as it is."""
         ticket = Ticket(call, work, asyncio.get_running_loop())
-        with self._gate:
-            if self._closed:
-                raise StoreUnavailable("the database is closed; open it again")
-            self._queue.put(ticket)
+        if quick and self._sync_s <= SYNC_QUICK_S and not self._closed:
+            self._soon(ticket.loop, ticket)
+        elif not self._queued(ticket):
+            raise StoreUnavailable("the database is closed; open it again")
         return await ticket.future  # type: ignore[no-any-return]
+
+    def _queued(self, *tickets: Ticket) -> bool:
+        with self._gate:
+            for ticket in () if self._closed else tickets:
+                self._queue.put(ticket)
+            return not self._closed
+
+    def _soon(self, loop: asyncio.AbstractEventLoop, *tickets: Ticket) -> None:
+        """Let quick works run when this turn of their event loop is over, with all others that come in it."""
+        waiting = self._quick.setdefault(loop, [])
+        if not waiting:
+            loop.call_soon(self._serve_quick, loop)
+        waiting += tickets
+
+    def _serve_quick(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run the quick works of an event loop here and now; by the thread if that has its turn or is waited for."""
+        waiting = iter(self._quick.pop(loop))
+        if self._queue.empty() and self.turn.acquire(blocking=False):
+            try:
+                if not self._closed:
+                    self._serve_group(_for_a_while(waiting))
+                    if rest := tuple(waiting):
+                        self._soon(loop, *rest)
+                    return
+            finally:
+                self.turn.release()
+        if not self._queued(*(rest := tuple(waiting))):
+            _wake(_turned_away(rest))
 
     def close(self) -> None:
         """Finish what waits, then close the connection."""
@@ -125,36 +168,42 @@ class GroupWriter:
     def _serve(self) -> None:
         try:
             while (first := self._queue.get()) is not None:
-                self._serve_group(first)
+                with self.turn:
+                    self._serve_group(_for_a_while(self._waiting(first)))
         finally:
             with self._gate:
                 self._closed = True
-            self._drop_connection()
-            _wake(self._turned_away())
+            with self.turn:
+                self._drop_connection()
+            _wake(_turned_away(self._left()))
 
-    def _serve_group(self, first: Ticket) -> None:
+    def _serve_group(self, waiting: Iterator[Ticket]) -> None:
         fate, size, kinds = _Fate(), -1, frozenset[str]()
         with fate as tickets:
-            tickets.append(first)
+            tickets.append(next(waiting))
             group = self._begin()
-            for ticket in self._waiting(first):
-                if ticket is not first:
-                    tickets.append(ticket)
+            self._attempt(group, tickets[0])
+            for ticket in waiting:
+                tickets.append(ticket)
                 self._attempt(group, ticket)
-            size, kinds = group.commit(), group.kinds()
+            size, kinds = self._committed(group), group.kinds()
         if fate.failed:
             self._drop_connection()
         _wake(fate.tickets)
         for listener in self.listeners if size >= 0 else ():
             listener(size, kinds)
 
+    def _committed(self, group: Group) -> int:
+        started = perf_counter()
+        size = group.commit()
+        if self._sync_s < inf:
+            self._sync_s += SYNC_WEIGHT * (perf_counter() - started - self._sync_s)
+        return size
+
     def _waiting(self, first: Ticket) -> Iterator[Ticket]:
-        """Yield `first` and what else waits, until nothing does or the group is large enough."""
-        until = perf_counter() + GROUP_WORK_S
+        """Yield `first` and what else waits, until nothing does."""
         yield first
-        for _ in range(WORKS_PER_GROUP - 1):
-            if perf_counter() > until:
-                return
+        while True:
             try:
                 ticket = self._queue.get_nowait()
             except Empty:
@@ -200,11 +249,27 @@ class GroupWriter:
                 self._connection.close()
             self._connection = None
 
-    def _turned_away(self) -> Iterator[Ticket]:
+    def _left(self) -> Iterator[Ticket]:
         while not self._queue.empty():
             if ticket := self._queue.get():
-                ticket.problem = StoreUnavailable("the database was closed before this write; open it and try again")
                 yield ticket
+
+
+def _for_a_while(waiting: Iterator[Ticket]) -> Iterator[Ticket]:
+    """Yield tickets until the group is large enough; the rest stays in `waiting`."""
+    until = perf_counter() + GROUP_WORK_S
+    for _ in range(WORKS_PER_GROUP):
+        if (ticket := next(waiting, None)) is None:
+            return
+        yield ticket
+        if perf_counter() > until:
+            return
+
+
+def _turned_away(tickets: Iterable[Ticket]) -> Iterator[Ticket]:
+    for ticket in tickets:
+        ticket.problem = StoreUnavailable("the database was closed before this write; open it and try again")
+        yield ticket
 
 
 def _relayed(problem: BaseException) -> BaseException:

@@ -13,7 +13,7 @@ from pilothouse.kernel.ledger import Entry
 from pilothouse.kernel.store import Database, Reader, Transaction
 
 BATCH = 200
-SETTLE_S = 0.02
+SETTLE_S = 0.2
 """How long commits are let gather before they are read: one look for many."""
 
 SAVE_EVERY = 5_000

@@ -57,9 +57,10 @@ class Transaction(Reader, Protocol):
 class Database(Protocol):
     """Hands work to the writer and reads snapshots; one suite runs on every backend."""
 
-    async def write(self, call: Call, work: Callable[[Transaction], T]) -> T:
+    async def write(self, call: Call, work: Callable[[Transaction], T], *, quick: bool = False) -> T:
         """Run `work` in the next group commit and return its result once it is durable.
 
+        `quick` promises a handful of statements on few rows, which may then run without a thread switch.
         Raises whatever `work` raises (its rows and entries are then gone), or Unavailable when the commit failed.
         `work` may run more than once if a commit must be retried: it must not act outside the transaction.
         """

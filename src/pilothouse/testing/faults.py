@@ -26,13 +26,13 @@ class FaultyDatabase:
         self._fail_at = fail_at
         self.seen = 0
 
-    async def write(self, call: Call, work: Callable[[Transaction], T]) -> T:
+    async def write(self, call: Call, work: Callable[[Transaction], T], *, quick: bool = False) -> T:
         def faulty(tx: Transaction) -> T:
             result = work(FaultyTransaction(tx, self.step))
             self.step()
             return result
 
-        return await self._inner.write(call, faulty)
+        return await self._inner.write(call, faulty, quick=quick)
 
     async def read(self, work: Callable[[Reader], T], *, quick: bool = False) -> T:
         return await self._inner.read(work, quick=quick)

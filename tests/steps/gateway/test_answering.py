@@ -50,9 +50,9 @@ class CountedWrites:
     def __init__(self, inner: Database) -> None:
         self._inner, self.writes = inner, 0
 
-    async def write(self, call: Call, work: Callable[[Transaction], T]) -> T:
+    async def write(self, call: Call, work: Callable[[Transaction], T], *, quick: bool = False) -> T:
         self.writes += 1
-        return await self._inner.write(call, work)
+        return await self._inner.write(call, work, quick=quick)
 
     async def read(self, work: Callable[[Reader], T], *, quick: bool = False) -> T:
         return await self._inner.read(work, quick=quick)
@@ -64,10 +64,10 @@ class CountedWrites:
 class WrittenOnce(CountedWrites):
     """A database that dies after its first write, as a crash between question and answer would have it."""
 
-    async def write(self, call: Call, work: Callable[[Transaction], T]) -> T:
+    async def write(self, call: Call, work: Callable[[Transaction], T], *, quick: bool = False) -> T:
         if self.writes:
             raise Unavailable("the process is gone")
-        return await super().write(call, work)
+        return await super().write(call, work, quick=quick)
 
 
 def test_a_question_becomes_a_cited_answer_with_its_record(desk: Desk) -> None:

@@ -95,7 +95,7 @@ class SlowReads:
     def __init__(self, inner: Database, *, free: int = 0) -> None:
         self._inner, self._free, self.go = inner, free, asyncio.Event()
 
-    async def write(self, call: Call, work: Callable[[Transaction], T]) -> T:
+    async def write(self, call: Call, work: Callable[[Transaction], T], *, quick: bool = False) -> T:
         return await self._inner.write(call, work)
 
     async def read(self, work: Callable[[Reader], T], *, quick: bool = False) -> T:

@@ -128,7 +128,7 @@ class SqliteDatabase(LedgerDatabase):
     def __init__(self, path: Path, *, clock: Clock, mint: Mint, keys: Keys) -> None:
         super().__init__(SqliteDialect(path), clock=clock, mint=mint, keys=keys)
         self._path = path
-        self._folder = LogFolder(SqliteDialect(path).open_writer)
+        self._folder = LogFolder(SqliteDialect(path).open_writer, self._writer.turn)
         self.on_commit(self._folder.committed)
 
     def close(self) -> None:

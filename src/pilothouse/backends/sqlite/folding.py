@@ -1,6 +1,9 @@
 """Folding: once a second the write-ahead log is copied into the database file, beside the writer, not in a commit.
 
-SQLite by itself lets the commit that fills the log copy all of it, with two syncs, while everybody waits.
+SQLite by itself lets the commit that fills the log copy all of it, with two syncs, while everybody waits. And it starts
+the log over only if nothing was added while it was copied, which under load is never: then the file grows, and a sync
+of a growing file costs two to three times that of one written over (0.31 ms against 0.13 ms for 56 kB on ext4). So once
+the log is long, what came meanwhile is copied too, while the writer waits.
 """
 
 import logging
@@ -12,6 +15,8 @@ from pilothouse.backends.dialect import Connection
 from pilothouse.kernel.errors import PilothouseError
 
 INTERVAL_S = 1.0
+PAGES_LONG = 2_000
+"""From 8 MB on the log is started over."""
 
 _log = logging.getLogger("pilothouse.sqlite")
 
@@ -19,8 +24,10 @@ _log = logging.getLogger("pilothouse.sqlite")
 class LogFolder:
     """A thread with a connection of its own; `alone` is held while it folds, since SQLite refuses two at a time."""
 
-    def __init__(self, open_connection: Callable[[], Connection], *, interval_s: float = INTERVAL_S) -> None:
+    def __init__(self, open_connection: Callable[[], Connection], turn: threading.Lock, *,
+                 interval_s: float = INTERVAL_S) -> None:
         self._open = open_connection
+        self._turn = turn
         self._interval_s = interval_s
         self._changed = threading.Event()
         self._closing = threading.Event()
@@ -46,9 +53,16 @@ class LogFolder:
                 self._fold()
 
     def _fold(self) -> None:
-        """Copy what no reader needs from the log; passive, so that nobody ever waits for it."""
+        """Copy what the log holds; passive, so that nobody waits for readers."""
         try:
             with self.alone, closing(self._open()) as connection:
-                connection.select("pragma wal_checkpoint(passive)", ())
+                if _fold(connection) >= PAGES_LONG:
+                    with self._turn:
+                        _fold(connection)
         except PilothouseError as problem:
             _log.warning("the write-ahead log could not be folded, trying again: %s", problem.code)
+
+
+def _fold(connection: Connection) -> int:
+    """Copy what no reader needs; returns how many pages the log holds."""
+    return int(connection.select("pragma wal_checkpoint(passive)", ())[0]["log"] or 0)

@@ -91,7 +91,7 @@ class Answering:
             passages=retrieval.passages))
         exchange = Exchange(id=InteractionId(self._mint("int")), call=call, standing=standing, release=release,
                             question=question, screening=screening, retrieval=retrieval, started=started)
-        await self._database.write(call, lambda tx: _open(tx, exchange))
+        await self._database.write(call, lambda tx: _open(tx, exchange), quick=True)
         if screening.outcome == "block":
             raise Blocked("a guardrail refused this question; rephrase it without instructions to the model",
                           policy=screening.policy, going="in", interaction_id=exchange.id)
@@ -154,7 +154,7 @@ class Answering:
                               finish_reason=completion.finish_reason)
         latency_ms = round(1000 * (self._timer() - exchange.started), 3)
         await self._database.write(exchange.call, lambda tx: _close(
-            tx, exchange, completion, draft, inspection, record, status=status, latency_ms=latency_ms))
+            tx, exchange, completion, draft, inspection, record, status=status, latency_ms=latency_ms), quick=True)
         if status == "refused":
             raise Blocked("a guardrail refused this answer; ask the owner of the use case", going="out",
                           policy=inspection.policy, interaction_id=exchange.id)
@@ -162,7 +162,8 @@ class Answering:
 
     async def refuse(self, exchange: Exchange, *, going: str, policy: str) -> None:
         """Record that a recorded question got no answer."""
-        await self._database.write(exchange.call, lambda tx: _refuse(tx, exchange, going=going, policy=policy))
+        await self._database.write(exchange.call, lambda tx: _refuse(tx, exchange, going=going, policy=policy),
+                                   quick=True)
 
 
 def admitted(call: Call, standing: Standing, plugs: Plugs) -> Release:
