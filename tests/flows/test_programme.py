@@ -14,6 +14,7 @@ from pilothouse.app.programme.applying import NotApplicable
 from pilothouse.app.wire import Assembled
 from pilothouse.kernel.call import Call
 from pilothouse.kernel.errors import Conflict, Invalid
+from pilothouse.steps.portfolio.contracts import UseCaseRef
 from tests.flows.conftest import Place
 
 USE_CASE = """
@@ -96,6 +97,35 @@ def test_an_operation_that_is_refused_half_way_says_what_was_done_and_applying_a
     _apply(place, folder)
 
 
+def test_a_role_on_a_use_case_holds_and_is_unchanged_whichever_of_its_names_says_so(
+        place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = _written(tmp_path / "programme", all=USE_CASE)
+    _apply(place, folder)
+
+    async def held(a: Assembled, call: Call) -> tuple[str, list[bool]]:
+        u = await a.platform.portfolio.use_case(call, UseCaseRef(use_case="desk"))
+        bo = a.call_as(await a.platform.directory.principal("bo"))
+        return u.id, [bo.may("use_case:define", on=scope) for scope in ("desk", u.id, "trial", "*")]
+
+    id, may = place.run(held)
+    assert may == [True, True, False, False]
+    _written(folder, all=USE_CASE.replace("scope: desk", f"scope: {id}"))
+    capsys.readouterr()
+    _apply(place, folder)
+    assert "0 of 6 changed" in capsys.readouterr().out
+
+
+def test_json_is_one_document_written_when_it_is_done(place: Place, tmp_path: Path,
+                                                      capsys: pytest.CaptureFixture[str]) -> None:
+    folder = _written(tmp_path / "programme", all=USE_CASE)
+    asyncio.run(applying.apply(place.workspace, folder, dry_run=False, as_json=True))
+    assert {c["action"] for c in json.loads(capsys.readouterr().out)} == {"create", "change"}
+    twin = USE_CASE.partition("people:")[0].replace("slug: desk", "slug: twin")
+    with pytest.raises(Conflict):
+        asyncio.run(applying.apply(place.workspace, _written(folder, b=twin), dry_run=False, as_json=True))
+    assert capsys.readouterr().out == ""
+
+
 @pytest.mark.parametrize(("text", "says"), [
     ("use_casse: []", "x.yaml:1:1: unknown section `use_casse`; did you mean `use_cases`?"),
     ("people:\n  - {id: bo, nmae: Bo}", "x.yaml:2:14: unknown field: `nmae`; did you mean `name`?"),
@@ -110,6 +140,7 @@ def test_an_operation_that_is_refused_half_way_says_what_was_done_and_applying_a
     ("people: [", "x.yaml:1:10: not valid YAML"),
     ("people: []\n---\npeople: []", "one document a file"),
     ("grants:\n  - {person: baa, role: owner}", "there is no person `baa`; did you mean `ada`?"),
+    ("grants:\n  - {person: ada, role: reviewer, scope: trail}", "there is no use case `trail`; did you mean `trial`?"),
     ("use_cases:\n  - {slug: d, title: Desk, problem: Waiting for it, outcome: speed, unit_of_work: x, sources: [s]}",
      "there is no source `s`"),
     ("people:\n  - {id: bo, name: \"\\ud800\"}", "half a character"),

@@ -199,7 +199,7 @@ async def assemble(workspace: Workspace) -> Assembled:
     _plug(directory, portfolio, knowledge, gateway, people, oversight, workflows, adoption, rollout, names)
     _measure(portfolio, samples, gateway, database)
     checkpointer = Checkpointer(database, checkpoints, keys)
-    access = RoleRulings()
+    access = RoleRulings(portfolio.canonical)
     explorer = LedgerExplorer(database=database, verifier_key=str(keys.vkey),
                               latest_checkpoint=lambda: str(checkpoints.latest() or ""))
     for forgetter in (SealedTexts(database), KnowledgeForgetter(knowledge), Account(database, people.refresh)):
@@ -278,6 +278,7 @@ async def _begin(a: Assembled) -> None:
     await a.jobs.reclaim(call)
     await gateway_jobs.sweep(a.platform.gateway, call, sole_owner=True)
     await a.platform.samples.catch_up(call)
-    for refresh in (a.platform.gateway.refresh, a.platform.people.refresh, a.platform.oversight.refresh,
-                    a.platform.rollout.refresh, a.names.refresh, a.platform.knowledge.start):
+    for refresh in (a.platform.portfolio.refresh, a.platform.gateway.refresh, a.platform.people.refresh,
+                    a.platform.oversight.refresh, a.platform.rollout.refresh, a.names.refresh,
+                    a.platform.knowledge.start):
         await refresh()

@@ -1,11 +1,11 @@
 """Roles and what they permit: the one table that access rulings read, deny by default."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import get_args
 
 from pilothouse.directory.contracts import Role
 from pilothouse.kernel.access import Ruling
-from pilothouse.kernel.principal import Principal
+from pilothouse.kernel.principal import EVERYWHERE, Principal
 
 ROLES: tuple[str, ...] = get_args(Role)
 
@@ -46,11 +46,18 @@ PERMITS: Mapping[str, frozenset[str]] = {
 
 
 class RoleRulings:
-    """Access by role table and grants: a permission holds where a role that permits it is granted on the scope."""
+    """Access by role table and grants: a permission holds where a role that permits it is granted on the scope.
+
+    `canonical` gives the one name of a scope that has several, as a use case has an id and a slug.
+    """
+
+    def __init__(self, canonical: Callable[[str], str] = str) -> None:
+        self._canonical = canonical
 
     def ruling(self, principal: Principal, permission: str, scope: str) -> Ruling:
+        on = self._canonical(scope)
         for grant in principal.grants:
-            if grant.scope in ("*", scope) and permits(grant.role, permission):
+            if (grant.scope == EVERYWHERE or self._canonical(grant.scope) == on) and permits(grant.role, permission):
                 return Ruling(allowed=True, rule=f"role:{grant.role}@{grant.scope}")
         return Ruling(allowed=False, rule="no-role-grants-it", could_allow=roles_that_may(permission))
 

@@ -67,15 +67,14 @@ async def _apply(channel: Channel, wanted: Sequence[Declared], *, dry_run: bool,
     held = await _held(channel, wanted)
     changes, problems = compare(wanted, held)
     _refuse([*problems, *references(wanted, held)])
-    if as_json:
-        click.echo(json.dumps([_plain(c) for c in changes], indent=1))
-    else:
-        for change in changes:
-            _say(change)
+    for change in () if as_json else changes:
+        _say(change)
     to_do = [c for c in changes if c.action != "unchanged"]
     if not dry_run:
         await _make_true(channel, to_do)
-    if not as_json:
+    if as_json:
+        click.echo(json.dumps([_plain(c) for c in changes], indent=1))
+    else:
         click.echo(f"{len(to_do)} of {len(changes)} to change; nothing was applied" if dry_run
                    else f"{len(to_do)} of {len(changes)} changed")
 
@@ -94,9 +93,16 @@ async def _held(channel: Channel, wanted: Sequence[Declared]) -> Held:
     declared_slugs = {d.key for d in wanted if d.kind == "use_cases"}
     for u in await channel.invoke("portfolio.list_use_cases", PortfolioQuery()):
         held["use_cases", "", u["slug"]] = u
+        held |= _both_ways(held, u["id"], u["slug"])
         if u["slug"] in declared_slugs:
             held |= await _within(channel, u["slug"])
     return held
+
+
+def _both_ways(held: Held, id: str, slug: str) -> Held:
+    """Return the grants on a use case under its other name: a scope may be written either way."""
+    return {(kind, within, f"{key.removesuffix(one)}{other}"): value for one, other in ((id, slug), (slug, id))
+            for (kind, within, key), value in held.items() if kind == "grants" and key.endswith(f"/{one}")}
 
 
 async def _within(channel: Channel, slug: str) -> Held:

@@ -9,6 +9,7 @@ import msgspec
 from pilothouse.app.programme.declaring import Declared
 from pilothouse.app.programme.reading import Problem
 from pilothouse.kernel.codec import nearest
+from pilothouse.kernel.principal import EVERYWHERE
 
 Action = Literal["create", "change", "unchanged"]
 FIXED = {"use_cases": "a proposed use case keeps its answers; propose another, or decide its gate",
@@ -73,9 +74,12 @@ def references(wanted: Sequence[Declared], held: Held) -> Iterable[Problem]:
     """Yield what is referred to and neither declared nor there, with the nearest name."""
     people = _keys("people", wanted, held)
     sources = _keys("sources", wanted, held)
+    scopes = _keys("use_cases", wanted, held) | {there["id"] for (kind, _, _), there in held.items()
+                                                 if kind == "use_cases"} | {EVERYWHERE}
     for d in wanted:
         if d.kind == "grants":
             yield from _known(d, "person", [d.value.person], people)
+            yield from _known(d, "use case", [d.value.scope], scopes)
         if d.kind == "use_cases":
             yield from _known(d, "owner", [d.value.owner] if d.value.owner else [], people)
             yield from _known(d, "source", d.value.sources, sources)

@@ -76,6 +76,7 @@ class Portfolio:
         self.gate_facts: Outlets[GateFacts] = Outlets()
         self._epoch = -1
         self._standings: dict[str, Standing] = {}
+        self._ids: dict[str, str] = {}
 
     @operation("POST /api/v1/use-cases/triage", effect="read")
     async def triage(self, call: Call, request: Proposal) -> Triage:
@@ -95,7 +96,7 @@ class Portfolio:
         """
         call.authorize("use_case:propose", on="*")
         wording.check(request)
-        return await self._database.write(call, lambda tx: self._enter(tx, call, request, trial=False))
+        return self._named(await self._database.write(call, lambda tx: self._enter(tx, call, request, trial=False)))
 
     async def propose_trial(self, call: Call, request: Proposal) -> UseCase:
         """Create the use case that lets a stranger ask at once: minimal risk, asked only by its owner, no gate."""
@@ -106,7 +107,20 @@ class Portfolio:
             held = store.use_case(tx, wording.slug_of(request))
             return held if held else self._enter(tx, call, request, trial=True)
 
-        return await self._database.write(call, work)
+        return self._named(await self._database.write(call, work))
+
+    async def refresh(self) -> None:
+        """Learn the names of all use cases, for access on scopes that are written either way."""
+        for u in await self._database.read(store.use_cases):
+            self._named(u)
+
+    def _named(self, u: UseCase) -> UseCase:
+        self._ids[u.slug] = u.id
+        return u
+
+    def canonical(self, scope: str) -> str:
+        """Return a use case's id for its slug, and any other scope as it is; neither name ever changes."""
+        return self._ids.get(scope, scope)
 
     def _enter(self, tx: Transaction, call: Call, proposal: Proposal, *, trial: bool) -> UseCase:
         triage = _triage(proposal, store.use_cases(tx))
