@@ -13,10 +13,10 @@ from importlib.metadata import version
 
 import uvicorn
 
-from pilothouse.app import logs, metrics
+from pilothouse.app import logs, memory, metrics
 from pilothouse.app.demo import loading as demo
 from pilothouse.app.settings import Settings, check_bind
-from pilothouse.app.wire import Assembled, assemble
+from pilothouse.app.wire import Assembled, assemble, every
 from pilothouse.app.workspace import Ownership, Workspace
 from pilothouse.backends.engine import head_of
 from pilothouse.doors.console.app import Console
@@ -121,6 +121,7 @@ async def serve(workspace: Workspace, *, announce: Callable[[Workspace], str]) -
 
 
 async def _serve_owned(workspace: Workspace, ownership: Ownership, announce: Callable[[Workspace], str]) -> None:
+    keeper = memory.Keeper()
     assembled = await assemble(workspace)
     doors = doors_of(assembled, workspace, ownership)
     if workspace.demo:
@@ -129,7 +130,7 @@ async def _serve_owned(workspace: Workspace, ownership: Ownership, announce: Cal
     # What the start made stays until the end: a full collection that walks it stops every answer for some 60 ms.
     gc.collect()
     gc.freeze()
-    working = asyncio.create_task(assembled.work(demo.handlers(assembled, workspace)), name="background work")
+    working = asyncio.gather(assembled.work(demo.handlers(assembled, workspace)), every(memory.EVERY_S, keeper.look))
     try:
         await _run(server, ownership, workspace.settings, announce(workspace))
     finally:
