@@ -36,7 +36,7 @@ class FileParser:
 
     def __init__(self) -> None:
         libraries = ("pypdfium2", "lxml", "python-docx", "markdown-it-py")
-        self.name = "pilothouse-2 " + " ".join(f"{lib}-{version(lib)}" for lib in libraries)
+        self.name = "pilothouse-3 " + " ".join(f"{lib}-{version(lib)}" for lib in libraries)
 
     def parse(self, name: str, content: bytes) -> Parsed:
         """Parse one file; raises Unreadable with a stable reason and what to do."""
