@@ -66,3 +66,11 @@ def both(*draws: Draw) -> Draw:
             one(canvas)
 
     return draw
+
+
+def scan(canvas: Any) -> None:
+    """Draw a page that is one grey picture."""
+    from PIL import Image
+    from reportlab.lib.utils import ImageReader
+
+    canvas.drawImage(ImageReader(Image.new("L", (8, 8), 128)), 50, 50, 400, 600)

@@ -23,6 +23,29 @@ class Parser(Protocol):
     def parse(self, name: str, content: bytes) -> Parsed: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A page as grey pixels, one byte each from the top left corner, and how many of them are an inch."""
+
+    width: int
+    height: int
+    pixels: bytes
+    dots_per_inch: int
+
+
+class Ocr(Protocol):
+    """Reads the text in a picture of a page; raises Unavailable when the engine fails, so that it can be said."""
+
+    @property
+    def name(self) -> str:
+        """Name and version, as lineage records it."""
+        ...
+
+    def read(self, picture: Picture) -> str:
+        """Return the lines of text, paragraphs parted by blank lines; nothing when there is none."""
+        ...
+
+
 class Embedder(Protocol):
     """Turns texts into unit vectors (shape: texts × dimensions, float32); may be called from any thread."""
 

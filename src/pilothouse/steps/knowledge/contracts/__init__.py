@@ -37,6 +37,8 @@ class Parsed:
     declared_version: str = ""
     effective_on: str = ""
     supersedes: str = ""
+    notes: tuple[str, ...] = ()
+    """What of the file was not read, in sentences that quote nothing of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

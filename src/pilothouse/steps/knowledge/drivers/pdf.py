@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pilothouse.kernel.errors import Unavailable
 from pilothouse.steps.knowledge.contracts import Block, Parsed
 from pilothouse.steps.knowledge.drivers.declared import declared, named
 from pilothouse.steps.knowledge.drivers.markdown import table_row
@@ -14,8 +15,12 @@ from pilothouse.steps.knowledge.drivers.page_layout import Line, lines, regions,
 from pilothouse.steps.knowledge.drivers.page_tables import Table, aligned, framed
 from pilothouse.steps.knowledge.drivers.pdf_reading import Page, read
 from pilothouse.steps.knowledge.errors import Unreadable
+from pilothouse.steps.knowledge.ports import Ocr, Picture
 
 PAGES_MAX = 5_000
+OCR_PAGES_MAX = 300
+"""Pages of a file that an OCR engine reads: each takes seconds."""
+OCR_DOTS_PER_INCH, OCR_PIXELS_MAX = 200, 40_000_000
 _ONE_AT_A_TIME = threading.Lock()
 """pdfium is not safe for threads."""
 _TELLING = re.compile(r"[^\W\d_]{3,}")
@@ -37,10 +42,14 @@ class _Read:
     pages: tuple[Page, ...]
 
 
-def parse(name: str, content: bytes) -> Parsed:
-    """Parse a PDF; raises Unreadable for encrypted, damaged or endless ones."""
+def parse(name: str, content: bytes, ocr: Ocr | None = None) -> Parsed:
+    """Parse a PDF; pages that are pictures go to `ocr`, or are noted. Raises Unreadable for encrypted, damaged or
+    endless ones.
+    """
     with _ONE_AT_A_TIME:
         found = _opened(name, content)
+    scans = [n for n, p in enumerate(found.pages, start=1) if not p.words and p.pictures]
+    recognised, notes = _recognised(content, scans, ocr)
     pages = [lines(p.words) for p in found.pages]
     running = _running(pages)
     bodies = [replace(p, words=tuple(w for line in held if _shape(line.text) not in running
@@ -50,10 +59,64 @@ def parse(name: str, content: bytes) -> Parsed:
     writing = _Writing(plain=not any(line.bold for line in every if _NUMBERED.match(line.text)),
                        bold_tells=0 < sum(line.bold for line in every) < 0.3 * len(every),
                        hyphened=frozenset(w.lower() for line in every for w in _WORD.findall(line.text)))
-    blocks = tuple(b for number, page in enumerate(bodies, start=1) for b in writing.blocks(page, number))
+    blocks = tuple(b for number, page in enumerate(bodies, start=1)
+                   for b in recognised.get(number) or writing.blocks(page, number))
     first = next((b.text for b in blocks if b.kind == "heading" and b.page == 1 and not b.text.isupper()), "")
     title = next((t for t in (found.title, first) if _tells(t)), named(name))
-    return declared(Parsed(title=title, blocks=blocks, media_type="application/pdf", pages=len(pages)))
+    return declared(Parsed(title=title, blocks=blocks, media_type="application/pdf", pages=len(pages),
+                           notes=notes))
+
+
+def _recognised(content: bytes, scans: Sequence[int], ocr: Ocr | None
+                ) -> tuple[dict[int, list[Block]], tuple[str, ...]]:
+    """Return what an OCR engine reads on pages without a text layer, by page, and what to say of those it does not."""
+    found: dict[int, list[Block]] = {}
+    if not scans:
+        return found, ()
+    if ocr is None:
+        return found, (f"no text layer on {_shown(scans)}; no OCR engine installed",)
+    failed = ""
+    for number in scans[:OCR_PAGES_MAX]:
+        try:
+            text = ocr.read(_picture(content, number))
+        except Unavailable as broken:
+            failed = broken.message
+            break
+        found[number] = [Block(text=" ".join(part.split()), page=number) for part in text.split("\n\n")
+                         if part.strip()]
+    left = [n for n in scans if not found.get(n)]
+    told = [f"text of {_shown([n for n in scans if found.get(n)])} was recognised by {ocr.name}"] if any(
+        found.values()) else []
+    if left:
+        told.append(f"no text layer on {_shown(left)}; " + (
+            f"the OCR engine failed: {failed}" if failed else f"at most {OCR_PAGES_MAX} pages go to the OCR engine"
+            if len(scans) > OCR_PAGES_MAX else "the OCR engine found no text there"))
+    return found, tuple(told)
+
+
+def _shown(pages: Sequence[int]) -> str:
+    """Write page numbers as a reader would: `page 3`, `pages 3, 4, 9`, and of many the first ten."""
+    listed = ", ".join(map(str, pages[:10])) + (f" and {len(pages) - 10} more" if len(pages) > 10 else "")
+    return f"page {listed}" if len(pages) == 1 else f"pages {listed}"
+
+
+def _picture(content: bytes, number: int) -> Picture:
+    """Draw a page in grey; a page of giant measures is drawn smaller."""
+    import pypdfium2
+
+    with _ONE_AT_A_TIME:
+        document = pypdfium2.PdfDocument(content)
+        try:
+            page = document[number - 1]
+            wide, high = page.get_size()
+            scale = min(OCR_DOTS_PER_INCH / 72, (OCR_PIXELS_MAX / max(wide * high, 1)) ** 0.5)
+            bitmap = page.render(scale=scale, grayscale=True)
+            rows = memoryview(bitmap.buffer).cast("B")
+            pixels = b"".join(bytes(rows[n * bitmap.stride:n * bitmap.stride + bitmap.width])
+                              for n in range(bitmap.height))
+            return Picture(width=bitmap.width, height=bitmap.height, pixels=pixels, dots_per_inch=round(72 * scale))
+        finally:
+            document.close()
 
 
 def _tells(title: str) -> bool:
