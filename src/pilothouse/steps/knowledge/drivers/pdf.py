@@ -57,7 +57,6 @@ def parse(name: str, content: bytes, ocr: Ocr | None = None) -> Parsed:
               for p, held in zip(found.pages, pages, strict=True)]
     every = [line for held in pages for line in held]
     writing = _Writing(plain=not any(line.bold for line in every if _NUMBERED.match(line.text)),
-                       bold_tells=0 < sum(line.bold for line in every) < 0.3 * len(every),
                        hyphened=frozenset(w.lower() for line in every for w in _WORD.findall(line.text)))
     blocks = tuple(b for number, page in enumerate(bodies, start=1)
                    for b in recognised.get(number) or writing.blocks(page, number))
@@ -174,8 +173,6 @@ class _Writing:
 
     plain: bool
     """Headings look like text, so that their wording alone tells them: no numbered line is bold."""
-    bold_tells: bool
-    """Few enough lines are bold that a short bold one is a heading."""
     hyphened: frozenset[str]
     """Words that the document writes with a hyphen elsewhere, lower-cased."""
 
@@ -200,7 +197,8 @@ class _Writing:
                     yield from self._flushed(held, number)
                     yield Block(text=text, kind="heading", level=level, page=number)
                     continue
-                if held and (_ends(held[-1].text, text) or thing.top - held[-1].bottom > gap + 0.5 * thing.height):
+                apart = held and (thing.bold != held[-1].bold or thing.top - held[-1].bottom > gap + 0.5 * thing.height)
+                if apart or (held and _ends(held[-1].text, text)):
                     yield from self._flushed(held, number)
                 held.append(thing)
             yield from self._flushed(held, number)
@@ -208,14 +206,13 @@ class _Writing:
             yield from _rows(grid, number)
 
     def _level(self, line: Line) -> int:
-        """Return the level of a heading, or 0 for text: by its wording first, by its weight second."""
+        """Return the level of a heading, or 0 for text."""
         text = line.text
         if _NUMBERED.match(text):
             return 2 if self.plain or line.bold else 0
         if 4 < len(text) < 70 and text.isupper() and sum(c.isdigit() for c in text) < 4:
             return 2
-        short = 2 < len(text) < 90 and not text.endswith((".", ",", ";", ":"))
-        return 3 if self.bold_tells and line.bold and short and bool(_TELLING.search(text)) else 0
+        return 0
 
     def _flushed(self, held: list[Line], page: int) -> Iterator[Block]:
         """Yield the lines held as one paragraph, and hold none."""

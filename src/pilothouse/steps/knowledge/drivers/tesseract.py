@@ -16,12 +16,12 @@ _PASSED = ("PATH", "LANG", "LC_ALL", "TESSDATA_PREFIX")
 """What the program sees of the environment; never a credential."""
 
 
-def installed(command: str = "") -> "Tesseract | None":
+def installed(command: str = "", *, languages: str = "eng") -> "Tesseract | None":
     """Return the engine that `command` names (a path, or `none` for none), or the one on the path; None without."""
     if command == "none":
         return None
     found = shutil.which(command or "tesseract")
-    return Tesseract(Path(found)) if found else None
+    return Tesseract(Path(found), languages=languages) if found else None
 
 
 class Tesseract:
