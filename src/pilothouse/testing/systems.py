@@ -221,10 +221,15 @@ class Jira(System):
 
     issues: dict[str, dict[str, Any]] = field(default_factory=dict)
     page_size: int = 2
+    tokens: bool = True
+    """Whether pages are asked for by tokens, or by counting."""
 
     async def search(self, request: web.Request) -> web.Response:
         if (refused := _unauthorized(self, request)) is not None:
             return refused
+        if not self.tokens:
+            self.described.pop()
+            return web.json_response({"errorMessages": ["no such resource"]}, status=404)
         if "nonsense" in request.query.get("jql", ""):
             return web.json_response({"errorMessages": ["the query is not understood"], "errors": {}}, status=400)
         after = request.query.get("nextPageToken", "")
@@ -234,6 +239,15 @@ class Jira(System):
                  for n, k in enumerate(keys[:size])]
         following = {"nextPageToken": keys[size - 1]} if len(keys) > size else {}
         return web.json_response({"issues": shown, "isLast": not following, **following})
+
+    async def counted(self, request: web.Request) -> web.Response:
+        if (refused := _unauthorized(self, request)) is not None:
+            return refused
+        start, keys = int(request.query.get("startAt", "0")), sorted(self.issues)
+        size = min(self.page_size, int(request.query.get("maxResults", "50")))
+        shown = [{"id": str(n), "key": k, "fields": {"updated": self.issues[k]["updated"]}}
+                 for n, k in enumerate(keys)][start:start + size]
+        return web.json_response({"issues": shown, "startAt": start, "maxResults": size, "total": len(keys)})
 
     async def issue(self, request: web.Request) -> web.Response:
         if (refused := _unauthorized(self, request)) is not None:
@@ -248,7 +262,8 @@ class Jira(System):
 async def jira() -> AsyncIterator[Jira]:
     """Serve a Jira."""
     system = Jira(secret="Bearer jira-token")
-    async with serving(system, {"/rest/api/3/search/jql": system.search, "/rest/api/3/issue/{key}": system.issue}):
+    async with serving(system, {"/rest/api/3/search/jql": system.search, "/rest/api/3/search": system.counted,
+                                "/rest/api/3/issue/{key}": system.issue}):
         yield system
 
 

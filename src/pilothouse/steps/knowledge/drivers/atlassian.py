@@ -15,6 +15,8 @@ from pilothouse.steps.knowledge.ports import Fetched, Found, Held, Listed, Listi
 
 PAGE = 100
 DEPTH_MAX = 60
+_OFFSET = "from:"
+"""How a cursor begins that counts issues."""
 _TOLD = (("Status", "status"), ("Type", "issuetype"), ("Priority", "priority"))
 ISSUE_FIELDS = "summary,status,issuetype,priority,labels,created,updated,description,comment"
 
@@ -37,7 +39,7 @@ class _Asking:
 
     def _read(self, connection: Connection, reply: Reply) -> Any:
         host = urlsplit(connection.address).hostname
-        if reply.status == 404:
+        if reply.status in (404, 410):
             return None
         if reply.status in (401, 403):
             raise SourceRefuses(f"{host} refuses the account", field="credential")
@@ -129,14 +131,33 @@ class JiraConnector(_Asking):
     async def page(self, connection: Connection, *, cursor: str, held: Held) -> Listing:
         projects = ", ".join(_keys(connection, "projects"))
         wanted = connection.options.get("jql") or f"project in ({projects}) order by key"
+        if cursor.startswith(_OFFSET):
+            return await self._counted(connection, wanted, cursor)
         told = await self._json(connection, "/rest/api/3/search/jql", jql=wanted, fields="updated", maxResults=PAGE,
                                 nextPageToken=cursor)
+        if told is None:  # sites of one's own, and older ones, count instead of giving tokens
+            return await self._counted(connection, wanted, f"{_OFFSET}0:")
+        following = str(told.get("nextPageToken") or "")
+        return Listing(items=_issues(told), cursor=following,
+                       more=bool(following) and not told.get("isLast", False))
+
+    async def _counted(self, connection: Connection, wanted: str, cursor: str) -> Listing:
+        """List from a number on, the last issue of the page before once more: where that one moved, begin again.
+
+        An issue that is deleted meanwhile moves all others up, and one that is not listed would count as gone.
+        """
+        start, last = cursor.removeprefix(_OFFSET).split(":", 1)
+        begin = max(int(start) - 1, 0)
+        told = await self._json(connection, "/rest/api/3/search", jql=wanted, fields="updated", maxResults=PAGE,
+                                startAt=begin)
         if told is None:
             raise SourceRefuses("there is no Jira at this address", field="address")
-        items = tuple(Listed(path=_issue_path(str(i["key"])), key=str(i["key"]),
-                             mark=str(i["fields"].get("updated", ""))) for i in told.get("issues", ()))
-        following = str(told.get("nextPageToken") or "")
-        return Listing(items=items, cursor=following, more=bool(following) and not told.get("isLast", False))
+        items = _issues(told)
+        if last and (not items or items[0].key != last):
+            return Listing(items=(), cursor=f"{_OFFSET}0:", more=True)
+        items, reached = items[1:] if last else items, begin + len(items)
+        more = reached < int(told.get("total", 0)) and bool(items)
+        return Listing(items=items, cursor=f"{_OFFSET}{reached}:{items[-1].key}" if items else cursor, more=more)
 
     async def fetch(self, connection: Connection, item: Listed, *, mark: str) -> Fetched:
         issue = await self._json(connection, f"/rest/api/3/issue/{quote(item.key, safe='')}", fields=ISSUE_FIELDS)
@@ -145,6 +166,11 @@ class JiraConnector(_Asking):
         content = written(str(issue["key"]), issue["fields"]).encode()
         return Fetched(mark=str(issue["fields"].get("updated", "")), found=Found(
             path=item.path, size_bytes=len(content), content=content))
+
+
+def _issues(told: Mapping[str, Any]) -> tuple[Listed, ...]:
+    return tuple(Listed(path=_issue_path(str(i["key"])), key=str(i["key"]),
+                        mark=str(i["fields"].get("updated", ""))) for i in told.get("issues", ()))
 
 
 def _issue_path(key: str) -> str:

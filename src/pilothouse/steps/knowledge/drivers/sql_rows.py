@@ -147,9 +147,11 @@ class SqlConnector:
                 raise SourceRefuses("the database does not know a table or column of the query",
                                     field="options.query") from broken
             raise SourceUnavailable(f"the database does not answer ({type(broken.orig).__name__})") from broken
-        except exc.SQLAlchemyError as broken:
+        except (exc.ProgrammingError, exc.ArgumentError, exc.NotSupportedError) as broken:
             raise SourceRefuses(f"the database refuses the query ({type(broken).__name__})", field="options.query"
                                 ) from broken
+        except exc.SQLAlchemyError as broken:
+            raise SourceUnavailable(f"the database does not answer ({type(broken).__name__})") from broken
         finally:
             engine.dispose()
 

@@ -74,7 +74,9 @@ class WebConnector:
         delay = max(number(connection, "delay_s", 1, 0.0, 60), min(float(robots.crawl_delay(AGENT) or 0), 60.0))
         items: list[Listed] = []
         unlisted: list[str] = []
-        for _ in range(min(BATCH, len(walk.todo))):
+        visits = 0
+        while walk.todo and visits < BATCH:
+            visits += 1
             url, depth = walk.todo.pop(0)
             if not robots.can_fetch(AGENT, url):
                 continue
