@@ -85,14 +85,12 @@ def test_a_declared_site_is_synced_through_a_kill_and_its_changes_follow(tmp_pat
             del site.pages["/rules/7.html"]
             site.pages["/rules/8.html"] = "<h1>Rule 8</h1><p>The vault number 8 was moved.</p>"
             first = held["finished_at"]
-            time.sleep(max(0, 61 - time.time() % 60) if time.time() % 60 > 59 else 0)
-            waited(lambda: ask(server.address, key, "/api/v1/connections/rules/sync", {}) and state(),
-                   lambda s: s["finished_at"] > first)
+            ask(server.address, key, "/api/v1/connections/rules/sync", {})
             held = waited(state, lambda s: s["finished_at"] > first)
             assert (held["removed"], held["fetched"]) == (1, 1)
             found = ask(server.address, key, "/api/v1/retrievals", {"text": "vault number 8 moved"})
             assert "was moved" in found["passages"][0]["text"]
-        assert "verified" in command("verify", home=home).lower() or command("verify", home=home)
+        command("verify", home=home)
 
 
 def test_the_console_shows_a_connection_with_its_problem_and_keeps_the_secret(tmp_path: Path) -> None:

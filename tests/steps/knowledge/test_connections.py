@@ -232,6 +232,17 @@ def test_schedules_start_each_sync_once_and_miss_none_that_matters(desk: Desk) -
     assert desk.state().items == 1
 
 
+def test_asking_twice_before_a_sync_begins_is_the_same_as_once_and_again_after_it_is_another(desk: Desk) -> None:
+    desk.shelf.texts = {"a.md": "alpha"}
+    desk.connect()
+    ask = ConnectionRef(source="shelf")
+    first = desk.run(desk.connections.sync_source(desk.library.ada, ask))
+    assert desk.run(desk.connections.sync_source(desk.library.ada, ask)) == first
+    desk.work()
+    again = desk.run(desk.connections.sync_source(desk.library.ada, ask))
+    assert again.job_id != first.job_id
+
+
 def test_a_stopped_connection_keeps_its_documents_and_starts_nothing(desk: Desk) -> None:
     desk.shelf.texts = {"a.md": "alpha"}
     desk.connect(every_minutes=5)

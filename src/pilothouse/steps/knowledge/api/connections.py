@@ -98,14 +98,14 @@ class Connections:
 
     @operation("POST /api/v1/connections/{source}/sync", effect="write")
     async def sync_source(self, call: Call, request: ConnectionRef) -> SyncStarted:
-        """Sync a connected source now, as a job that survives restarts; twice in one minute is the same as once."""
+        """Sync a connected source now, as a job that survives restarts; twice before it begins is the same as once."""
         call.authorize("knowledge:ingest", on="*")
 
         def work(tx: Transaction) -> SyncStarted:
             c = _connection(tx, request.source)
             if c.state != "active":
                 raise Invalid(f"the connection of `{c.source}` is stopped; define it again to start it", field="source")
-            return SyncStarted(source=c.source, job_id=self._start(tx, c, at=stamp(call.at)[:16]))
+            return SyncStarted(source=c.source, job_id=self._start(tx, c, at=f"{c.started_at}/{c.finished_at}"))
 
         return await self._database.write(call, work)
 
@@ -159,8 +159,8 @@ class Connections:
     async def _sync(self, job: JobProgress, c: Connection) -> None:
         at = connecting.reached(job.job.cursor)
         target = Target(call=job.call, source_id=c.source_id, name=c.source)
-        connector, tally, more, since = self._connector(c), Tally(), True, ""
         await self._database.write(job.call, lambda tx: kept.started(tx, c.source_id, stamp(job.call.at)))
+        connector, tally, more, since = self._connector(c), Tally(), True, ""
         while more:
             held = await self._held(c)
             listing = await connector.page(c, cursor=at.cursor, held=held)

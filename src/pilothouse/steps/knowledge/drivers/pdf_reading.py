@@ -74,8 +74,8 @@ def read(page: Any) -> Page:
     finally:
         text.close()
     drawn = _Drawn()
-    _look(pdfium, lambda n: pdfium.FPDFPage_GetObject(page.raw, n), pdfium.FPDFPage_CountObjects(page.raw), turn,
-          _UNMOVED, drawn, 0)
+    _look(pdfium, (pdfium.FPDFPage_GetObject, page.raw, pdfium.FPDFPage_CountObjects(page.raw)), turn, _UNMOVED, drawn,
+          0)
     return Page(words=words, across=tuple(drawn.across), down=tuple(drawn.down), pictures=drawn.pictures)
 
 
@@ -144,21 +144,25 @@ def _parted(shown: str, first: int, last: int, box: Callable[[int], Box], bold: 
                        right=max(b[2] for b in held), bottom=max(b[3] for b in held), bold=bold(first))
 
 
-def _look(pdfium: Any, at: Callable[[int], Any], count: int, turn: Callable[[float, float], tuple[float, float]],
+def _look(pdfium: Any, held: tuple[Any, Any, int], turn: Callable[[float, float], tuple[float, float]],
           moved: Matrix, drawn: _Drawn, depth: int) -> None:
-    """Note the rulings and pictures among some objects, and among those that forms hold."""
+    """Note the rulings and pictures among objects (how to get one, of what, how many), and among those in forms."""
+    get, holder, count = held
+    kind_of, is_text, is_path = pdfium.FPDFPageObj_GetType, pdfium.FPDF_PAGEOBJ_TEXT, pdfium.FPDF_PAGEOBJ_PATH
     for n in range(count):
-        thing = at(n)
-        kind = pdfium.FPDFPageObj_GetType(thing)
-        if kind == pdfium.FPDF_PAGEOBJ_PATH and drawn.paths < PATHS_MAX:
+        thing = get(holder, n)
+        kind = kind_of(thing)
+        if kind == is_text:
+            continue  # most objects are
+        if kind == is_path and drawn.paths < PATHS_MAX:
             drawn.paths += 1
             _rule(pdfium, thing, turn, moved, drawn)
         elif kind == pdfium.FPDF_PAGEOBJ_IMAGE:
             drawn.pictures += 1
         elif kind == pdfium.FPDF_PAGEOBJ_FORM and depth < DEEPEST:
             within = _times(_matrix(pdfium, thing), moved)
-            _look(pdfium, lambda m, form=thing: pdfium.FPDFFormObj_GetObject(form, m),  # type: ignore[misc]
-                  pdfium.FPDFFormObj_CountObjects(thing), turn, within, drawn, depth + 1)
+            _look(pdfium, (pdfium.FPDFFormObj_GetObject, thing, pdfium.FPDFFormObj_CountObjects(thing)), turn, within,
+                  drawn, depth + 1)
 
 
 def _rule(pdfium: Any, path: Any, turn: Callable[[float, float], tuple[float, float]], moved: Matrix,
