@@ -163,7 +163,8 @@ def main() -> None:
 def report(rounds: dict[str, list[dict[str, Any]]]) -> None:
     """Print the table."""
     plain = rounds["pdfium text alone"][0]
-    print(f"{'parser':18} {'files':>5} {'pages/s':>8} {'ms/page':>8} {'rounds, ms/page':24} {'words':>6}  rows alone, named")
+    print(f"{'parser':18} {'files':>5} {'pages/s':>8} {'ms/page':>8} {'rounds, ms/page':24} {'words':>6}  rows alone, "
+          "named")
     for name, found in rounds.items():
         read = [n for n, text in enumerate(found[0]["texts"]) if text is not None]
         pages = sum(plain["pages"][n] for n in read)
