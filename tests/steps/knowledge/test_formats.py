@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from pilothouse.kernel.errors import Unavailable
-from pilothouse.steps.knowledge.contracts import Parsed
+from pilothouse.steps.knowledge.contracts import DocumentQuery, DocumentRef, Parsed
 from pilothouse.steps.knowledge.drivers import tesseract, xlsx
 from pilothouse.steps.knowledge.drivers.parsing import FileParser
 from pilothouse.steps.knowledge.errors import Unreadable
 from pilothouse.steps.knowledge.ports import Picture
+from pilothouse.testing.knowledge import Library
 from pilothouse.testing.papers import paper, prose, scan
 from pilothouse.testing.suites import parser as suite
 
@@ -121,6 +122,18 @@ def test_pages_without_a_text_layer_are_named_when_no_engine_is_installed() -> N
     with pytest.raises(Unreadable, match="no text layer on page 1; no OCR engine installed") as refused:
         PARSER.parse("a.pdf", paper(scan))
     assert refused.value.facts["reason"] == "no-text"
+
+
+def test_what_was_not_read_of_a_document_is_told_with_it(library: Library) -> None:
+    library.knowledge = library.opened(parser=FileParser())
+    library.define()
+    library.write("a.pdf", paper(prose(["Page one has words."]), scan))
+    report = library.ingest()
+    assert report.notes == ("a.pdf: no text layer on page 2; no OCR engine installed",)
+    found = library.run(library.knowledge.list_documents(library.ada, DocumentQuery()))
+    view = library.run(library.knowledge.document(library.ada, DocumentRef(document_id=found[0].id)))
+    assert view.notes == ("no text layer on page 2; no OCR engine installed",)
+    assert library.ingest().notes == ()
 
 
 ENGINE = """#!{python}
