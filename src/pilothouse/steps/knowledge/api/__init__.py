@@ -137,6 +137,8 @@ class Knowledge:
         """Take in a source's folder as a job that survives restarts; twice in the same minute is the same as once."""
         call.authorize("knowledge:ingest", on="*")
         source, jobs = await self._source(request.source), self._jobs
+        if source.kind == "connector":
+            raise Invalid(f"`{source.name}` is filled by its connection; sync that", field="source")
         if source.kind != "folder" or jobs is None:
             raise Invalid(f"`{source.name}` has no folder to take in; upload files into it", field="source")
         key = f"{source.id}@{stamp(call.at)[:16]}"
