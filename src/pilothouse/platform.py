@@ -11,6 +11,7 @@ from pilothouse.kernel.operation import Operation, operations_of
 from pilothouse.steps.adoption.api import Adoption
 from pilothouse.steps.gateway.api import Gateway
 from pilothouse.steps.knowledge.api import Knowledge
+from pilothouse.steps.knowledge.api.connections import Connections
 from pilothouse.steps.oversight.api import Oversight
 from pilothouse.steps.people.api import People
 from pilothouse.steps.portfolio.api import Portfolio
@@ -46,6 +47,7 @@ class Platform:
     workflows: Workflows
     adoption: Adoption
     rollout: Rollout
+    connections: Connections
 
     def operations(self) -> Iterator[Operation]:
         """Yield every public operation: the one list that all doors are made from."""

@@ -18,6 +18,8 @@ EXPECTED = {
         "refused: exit code 2"),
     "how-to/erase-a-person.md": ("under legal hold", "refused: exit code 5", "nothing is left", "whole:", "[erased]"),
     "how-to/hand-over-to-an-auditor.md": ("texts left sealed", "texts in clear", "whole:", "found: exit code 1"),
+    "how-to/connect-a-source.md": ("+ connections branch rules", "0 of 1 changed", '"fetched": 2', '"problem": ""',
+                                   "grey safe of the branch", "rules/1.md"),
 }
 
 
@@ -32,6 +34,7 @@ def test_every_command_of_the_page_works(page: str, tmp_path: Path) -> None:
     binary.mkdir()
     (binary / "pilothouse").write_text(f"#!/bin/sh\nexec {sys.executable} -m pilothouse \"$@\"\n", encoding="utf8")
     (binary / "pilothouse").chmod(0o755)
+    (binary / "python3").symlink_to(sys.executable)
     blocks = BLOCKS.findall((DOCS / page).read_text(encoding="utf8"))
     assert len(blocks) >= 3
     script = "set -eu\n" + "\n".join(blocks)

@@ -78,6 +78,8 @@ def _print_report(report: Mapping[str, Any]) -> None:
     click.echo(f"{report['source']}: {counts}; {report['passages']} passages in {report['seconds']:.1f} s")
     for q in report["quarantined"]:
         click.echo(f"  kept out: {q['reason']} ({q['code']})")
+    for note in report.get("notes", ()):
+        click.echo(f"  not read: {note}")
 
 
 async def import_samples(workspace: Workspace, file: Path, *, use_case: str, kpi: str, period: str, source: str,

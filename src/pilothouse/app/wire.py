@@ -44,12 +44,20 @@ from pilothouse.steps.gateway.plugs import GatewayCosts, GatewayFacts, LedgerSam
 from pilothouse.steps.knowledge import jobs as knowledge_jobs
 from pilothouse.steps.knowledge import migrations as knowledge_tables
 from pilothouse.steps.knowledge.api import Knowledge
+from pilothouse.steps.knowledge.api.connections import Connections
+from pilothouse.steps.knowledge.drivers import tesseract
+from pilothouse.steps.knowledge.drivers.atlassian import ConfluenceConnector, JiraConnector
 from pilothouse.steps.knowledge.drivers.disk_lake import DiskLake
 from pilothouse.steps.knowledge.drivers.exact_vectors import ExactVectors
 from pilothouse.steps.knowledge.drivers.files import FolderReader
+from pilothouse.steps.knowledge.drivers.imap import ImapConnector
 from pilothouse.steps.knowledge.drivers.parsing import FileParser
+from pilothouse.steps.knowledge.drivers.reaching import Reach, allowed_networks
+from pilothouse.steps.knowledge.drivers.s3 import S3Connector
 from pilothouse.steps.knowledge.drivers.sketching import MinHashSketcher
+from pilothouse.steps.knowledge.drivers.sql_rows import SqlConnector
 from pilothouse.steps.knowledge.drivers.tantivy_index import TantivyIndex
+from pilothouse.steps.knowledge.drivers.web import WebConnector
 from pilothouse.steps.knowledge.plugs import KnowledgeFacts, KnowledgeForgetter
 from pilothouse.steps.knowledge.ports import Embedder
 from pilothouse.steps.oversight import jobs as oversight_jobs
@@ -87,6 +95,7 @@ MIGRATIONS = (*job_tables.MIGRATIONS, *directory_tables.MIGRATIONS, *portfolio_t
 TENANT = TenantId("main")
 HEALTH_EVERY_S = 30.0
 FEEDS_EVERY_S = 30.0
+SYNCS_EVERY_S = 30.0
 SYSTEM = Principal(id=PrincipalId("system"), tenant=TENANT, kind="service", name="Pilothouse",
                    grants=(Grant(role="system"),))
 
@@ -120,12 +129,14 @@ class Assembled:
 
     async def work(self, handlers: Mapping[str, Handler]) -> None:
         """Run jobs, subscriptions and the health watch until cancelled."""
-        everything = {**knowledge_jobs.handlers(self.platform.knowledge), ERASE_JOB: self.platform.privacy.resume,
-                      **portfolio_jobs.handlers(self.platform.samples), **handlers}
+        everything = {**knowledge_jobs.handlers(self.platform.knowledge, self.platform.connections),
+                      ERASE_JOB: self.platform.privacy.resume, **portfolio_jobs.handlers(self.platform.samples),
+                      **handlers}
         runner = JobRunner(self.jobs, everything, lambda job: self.system_call(demo=_is_demo(job)))
         await asyncio.gather(runner.run_forever(), self.subscriptions.run_forever(),
                              every(HEALTH_EVERY_S, lambda: self.platform.rollout.watch(self.system_call())),
-                             every(FEEDS_EVERY_S, lambda: self.platform.samples.start_due(self.system_call())))
+                             every(FEEDS_EVERY_S, lambda: self.platform.samples.start_due(self.system_call())),
+                             every(SYNCS_EVERY_S, lambda: self.platform.connections.start_due(self.system_call())))
 
     async def close(self) -> None:
         """Finish in order: models, the last checkpoint, the database."""
@@ -179,7 +190,7 @@ async def assemble(workspace: Workspace) -> Assembled:
     samples = Samples(database=database, mint=mint, portfolio=portfolio, jobs=jobs)
     cases = Cases(database=database, mint=mint, writers={"xlsx": XlsxCase(), "pdf": PdfCase()})
     knowledge = Knowledge(
-        database=database, mint=mint, parser=FileParser(), embedder=embedder, jobs=jobs,
+        database=database, mint=mint, parser=_parser(), embedder=embedder, jobs=jobs,
         reader=FolderReader(roots=workspace.settings.documents, forbidden=(workspace.home, workspace.keys)),
         lake=DiskLake(workspace.lake, seal=lambda content, aad: keys.seal(ORGANISATION, content, aad),
                       unseal=lambda sealed, aad: keys.unseal(ORGANISATION, sealed, aad)),
@@ -210,7 +221,8 @@ async def assemble(workspace: Workspace) -> Assembled:
                         planning=Planning(database=database),
                         strategy=Strategy(database=database, mint=mint, portfolio=portfolio),
                         knowledge=knowledge, gateway=gateway, people=people, oversight=oversight, workflows=workflows,
-                        adoption=adoption, rollout=rollout)
+                        adoption=adoption, rollout=rollout,
+                        connections=_connections(database, knowledge, jobs))
 
     def system() -> Call:
         return Call(principal=SYSTEM, access=access, trace=TraceId(secrets.token_hex(16)), at=clock.now(), door="job")
@@ -228,6 +240,25 @@ async def assemble(workspace: Workspace) -> Assembled:
             await platform.privacy.repeat(system(), subject)
         workspace.to_erase.unlink()
     return assembled
+
+
+def _parser() -> FileParser:
+    """Return the parser of files, with the OCR engine where one is installed."""
+    languages = os.environ.get("PILOTHOUSE_OCR_LANGUAGES", "eng")
+    return FileParser(ocr=tesseract.installed(os.environ.get("PILOTHOUSE_OCR", ""), languages=languages))
+
+
+def _connections(database: LedgerDatabase, knowledge: Knowledge, jobs: DurableJobs) -> Connections:
+    """Return the connections with every connector that there is; what they import, they import when first used."""
+    reach = Reach(networks=allowed_networks(os.environ.get("PILOTHOUSE_SOURCE_NETWORKS", "")))
+    connections = Connections(database=database, knowledge=knowledge, jobs=jobs)
+    connections.plug("s3", S3Connector(reach))
+    connections.plug("sql", SqlConnector(reach))
+    connections.plug("web", WebConnector(reach))
+    connections.plug("imap", ImapConnector(reach))
+    connections.plug("confluence", ConfluenceConnector(reach))
+    connections.plug("jira", JiraConnector(reach))
+    return connections
 
 
 def _plug(directory: Directory, portfolio: Portfolio, knowledge: Knowledge, gateway: Gateway, people: People,

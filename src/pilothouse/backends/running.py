@@ -88,7 +88,7 @@ class JobRunner:
         if problem is None:
             await self._jobs.settle(lease, "done")
         elif isinstance(problem, Unavailable) and (tried := await self._jobs.attempts(lease)) < TRIES:
-            await self._jobs.postpone(lease, wait_after(tried), told(problem))
+            await self._jobs.postpone(lease, max(wait_after(tried), asked_for(problem)), told(problem))
         else:
             await self._jobs.settle(lease, "failed", told(problem))
 
@@ -126,6 +126,12 @@ async def outcome(doing: Awaitable[None]) -> Exception | None:
 def wait_after(tried: int) -> timedelta:
     """Return how long to wait before the next try: doubling from a second to five minutes."""
     return timedelta(seconds=min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** tried))
+
+
+def asked_for(problem: Unavailable) -> timedelta:
+    """Return how long the other side asked to be left alone (`retry_after_s`), a day at most."""
+    seconds = problem.facts.get("retry_after_s", 0)
+    return timedelta(seconds=min(max(float(seconds), 0.0), 86_400.0))
 
 
 def told(problem: Exception) -> str:

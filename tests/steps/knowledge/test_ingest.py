@@ -6,7 +6,7 @@ import io
 import os
 import socket
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,10 @@ from pilothouse.backends.jobs import MIGRATIONS as JOBS
 from pilothouse.backends.jobs import DurableJobs
 from pilothouse.backends.running import JobRunner
 from pilothouse.kernel.errors import Conflict, Denied, Invalid, Missing
+from pilothouse.kernel.jobs import Handler
 from pilothouse.kernel.operation import NoFields
-from pilothouse.steps.knowledge.api import INGEST_JOB
+from pilothouse.steps.knowledge.api import INGEST_JOB, Knowledge
+from pilothouse.steps.knowledge.api.connections import Connections
 from pilothouse.steps.knowledge.contracts import (
     AccessRule,
     DocumentRef,
@@ -350,6 +352,10 @@ def test_a_rebuild_that_cuts_otherwise_makes_a_version_and_receipts_keep_the_old
     assert library.run(library.knowledge.passages_for(library.ada, [old.id]))[0].text == old.text
 
 
+def works(library: Library, knowledge: Knowledge, jobs: DurableJobs) -> Mapping[str, Handler]:
+    return handlers(knowledge, Connections(database=library.database, knowledge=knowledge, jobs=jobs))
+
+
 def test_an_ingest_job_resumes_where_it_was_killed(library: Library) -> None:
     clock = StillClock()
     jobs = DurableJobs(library.database, clock=clock, mint=library.mint)
@@ -364,15 +370,15 @@ def test_an_ingest_job_resumes_where_it_was_killed(library: Library) -> None:
         again = await knowledge.start_ingest(library.ada, SourceRef(source="docs"))
         assert started == again
         dying = library.opened(jobs=jobs, database=FaultyDatabase(library.database, fail_at=700))
-        runner = JobRunner(jobs, handlers(dying), lambda job: system_call())
+        runner = JobRunner(jobs, works(library, dying, jobs), lambda job: system_call())
         with pytest.raises(Injected):
             lease = await jobs.claim(system_call(), started.job_id)
             assert lease is not None
-            await handlers(dying)[INGEST_JOB](lease)
+            await works(library, dying, jobs)[INGEST_JOB](lease)
         assert 0 < library.count("document") < 70
         await jobs.hand_back(lease)
         done = library.count("document")
-        runner = JobRunner(jobs, handlers(knowledge), lambda job: system_call())
+        runner = JobRunner(jobs, works(library, knowledge, jobs), lambda job: system_call())
         assert await runner.run_until_idle() == 1
         assert library.count("document") == 70 > done
         return started.job_id

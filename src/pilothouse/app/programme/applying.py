@@ -24,9 +24,10 @@ from pilothouse.steps.portfolio.contracts import PortfolioQuery, UseCaseRef
 
 OPERATIONS: Mapping[str, str] = {
     "people": "directory.add_person", "grants": "directory.grant_role", "models": "gateway.define_model",
-    "sources": "knowledge.define_source", "gate_policies": "board.set_gate_policy", "use_cases": "portfolio.propose",
+    "sources": "knowledge.define_source", "connections": "connections.connect_source",
+    "gate_policies": "board.set_gate_policy", "use_cases": "portfolio.propose",
     "kpis": "portfolio.define_kpi", "raci": "people.assign_raci"}
-ORDER = ("people", "grants", "models", "sources", "gate_policies", "use_cases", "kpis", "raci")
+ORDER = ("people", "grants", "models", "sources", "connections", "gate_policies", "use_cases", "kpis", "raci")
 MARKS = {"create": "+", "change": "~", "unchanged": "="}
 
 
@@ -90,6 +91,8 @@ async def _held(channel: Channel, wanted: Sequence[Declared]) -> Held:
                             ("gate_policies", "board.gate_policies")):
         for item in await channel.invoke(operation, NoFields()):
             held[kind, "", "/".join(str(item[k]) for k in KINDS[kind].key)] = item
+    if any(d.kind == "connections" for d in wanted):
+        held |= await _connected(channel, held)
     declared_slugs = {d.key for d in wanted if d.kind == "use_cases"}
     for u in await channel.invoke("portfolio.list_use_cases", PortfolioQuery()):
         held["use_cases", "", u["slug"]] = u
@@ -103,6 +106,12 @@ def _both_ways(held: Held, id: str, slug: str) -> Held:
     """Return the grants on a use case under its other name: a scope may be written either way."""
     return {(kind, within, f"{key.removesuffix(one)}{other}"): value for one, other in ((id, slug), (slug, id))
             for (kind, within, key), value in held.items() if kind == "grants" and key.endswith(f"/{one}")}
+
+
+async def _connected(channel: Channel, held: Held) -> Held:
+    """Return the connections that are there, each with the rules of its source."""
+    found = await channel.invoke("connections.connections", NoFields())
+    return {("connections", "", c["source"]): {**c, "rules": held["sources", "", c["source"]]["rules"]} for c in found}
 
 
 async def _within(channel: Channel, slug: str) -> Held:

@@ -15,6 +15,7 @@ from pilothouse.kernel.codec import convert, nearest
 from pilothouse.kernel.errors import Invalid
 from pilothouse.steps.gateway.contracts import ModelRoute
 from pilothouse.steps.knowledge.contracts import NewSource
+from pilothouse.steps.knowledge.contracts.connections import NewConnection
 from pilothouse.steps.people.contracts import RaciRequest
 from pilothouse.steps.portfolio.contracts import Kpi, Proposal
 from pilothouse.steps.portfolio.contracts.deciding import GatePolicy
@@ -45,6 +46,7 @@ KINDS: Mapping[str, Kind] = {
     "grants": Kind(contract=GrantRequest, key=("person", "role", "scope"), says="Roles on one scope"),
     "models": Kind(contract=ModelRoute, key=("name",), says="Routes to models; keys are named, never held"),
     "sources": Kind(contract=NewSource, key=("name",), says="Where documents come from, and who reads them"),
+    "connections": Kind(contract=NewConnection, key=("source",), says="Systems that fill sources"),
     "gate_policies": Kind(contract=GatePolicy, key=("stage", "risk_tier"), says="Rules of gates"),
     "use_cases": USE_CASE,
 }

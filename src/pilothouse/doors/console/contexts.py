@@ -18,6 +18,7 @@ from pilothouse.steps.knowledge.contracts import (
     Quarantined,
     Source,
 )
+from pilothouse.steps.knowledge.contracts.connections import Connection
 from pilothouse.steps.oversight.contracts import Review, ReviewSummary
 from pilothouse.steps.people.contracts import Course, CourseSummary, Credential, QuizResult, Squad
 from pilothouse.steps.portfolio.contracts import (
@@ -288,6 +289,9 @@ class KnowledgePage:
     findings: tuple[Finding, ...]
     quarantined: tuple[Quarantined, ...]
     names: Mapping[str, str]
+    connections: tuple[Connection, ...]
+    """Systems that fill sources, for those who may sync them."""
+    kinds: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

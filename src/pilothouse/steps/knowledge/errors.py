@@ -33,6 +33,24 @@ class LakeUnavailable(Unavailable):
     code = "knowledge.lake_unavailable"
 
 
+class SourceUnavailable(Unavailable):
+    """A system that a source is filled from does not answer; `retry_after_s`, where given, says when it will."""
+
+    code = "knowledge.source_unavailable"
+
+
+class SourceRefuses(Invalid):
+    """A system that a source is filled from refuses the credential, or has no such place."""
+
+    code = "knowledge.source_refuses"
+
+
+class NotConnected(Missing):
+    """The source is not filled from another system."""
+
+    code = "knowledge.not_connected"
+
+
 class IndexBehind(Conflict):
     """An index lacks rows that the lake has; `pilothouse rebuild` makes it whole."""
 

@@ -31,4 +31,15 @@ MIGRATIONS = (
     Migration(name="knowledge/0002_forgotten", statements=(
         "create table forgotten (kind text not null, value text not null, primary key (kind, value))",
     )),
+    Migration(name="knowledge/0003_connections", statements=(
+        "create table document_note (document_id text not null, ordinal integer not null, says text not null,"
+        " primary key (document_id, ordinal))",
+        "create table connection (source_id text primary key, kind text not null, address text not null,"
+        " credential text not null, options text not null, every_minutes integer not null, state text not null,"
+        " defined_by text not null, next_due text not null, started_at text not null, finished_at text not null,"
+        " problem text not null, since text not null, items integer not null, fetched integer not null,"
+        " removed integer not null)",
+        "create table connection_item (source_id text not null, item text not null, mark text not null,"
+        " seen text not null, primary key (source_id, item))",
+    )),
 )

@@ -78,8 +78,8 @@ def _ingested(standing: Standing, sources: tuple[Source, ...], entries: tuple[in
 
 
 def _fresh(sources: tuple[Source, ...], today: str, entries: tuple[int, ...]) -> tuple[GateFact, ...]:
-    """Judge folders by when they were last looked at; uploads are as current as whoever uploads them."""
-    folders = [s for s in sources if s.kind == "folder"]
+    """Judge places by when they were last looked at; uploads are as current as whoever uploads them."""
+    folders = [s for s in sources if s.kind != "upload"]
     if not folders:
         return ()
     oldest = min(folders, key=lambda s: s.synced_at)

@@ -1,6 +1,6 @@
 """What knowledge needs from outside: parsers, an embedder, and indexes that filter before they rank."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pilothouse.steps.knowledge.contracts import Parsed
+from pilothouse.steps.knowledge.contracts.connections import Connection
 
 Vectors = npt.NDArray[np.float32]
 
@@ -21,6 +22,29 @@ class Parser(Protocol):
         ...
 
     def parse(self, name: str, content: bytes) -> Parsed: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A page as grey pixels, one byte each from the top left corner, and how many of them are an inch."""
+
+    width: int
+    height: int
+    pixels: bytes
+    dots_per_inch: int
+
+
+class Ocr(Protocol):
+    """Reads the text in a picture of a page; raises Unavailable when the engine fails, so that it can be said."""
+
+    @property
+    def name(self) -> str:
+        """Name and version, as lineage records it."""
+        ...
+
+    def read(self, picture: Picture) -> str:
+        """Return the lines of text, paragraphs parted by blank lines; nothing when there is none."""
+        ...
 
 
 class Embedder(Protocol):
@@ -114,6 +138,70 @@ class SourceReader(Protocol):
 
     def count(self, location: str) -> int:
         """Return how many files there are, for progress."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One item of a connected system: its path within the source, and the mark that changes when it does."""
+
+    path: str
+    key: str
+    """How the connector fetches it."""
+    mark: str = ""
+    """Entity tag, version, or time and size; empty when only fetching can tell."""
+    size_bytes: int | None = None
+    fetched: "Fetched | None" = None
+    """What it holds, where listing had to fetch it anyway."""
+    readers: tuple[str, ...] | None = None
+    """Who may read it by the system's own permissions, as readers of access rules; None where it states none.
+
+    The place for connectors that carry permissions. No rule joins them with the source's rules yet, so an item that
+    states readers is kept out (`own-permissions`) and never served to more people than its system would.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What fetching an item gave: its bytes, or that they are the same as at `mark`, or (neither) that it is gone."""
+
+    found: Found | None
+    mark: str
+    unchanged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A page of what a connected system holds; the pages of one listing together name everything there is."""
+
+    items: tuple[Listed, ...]
+    cursor: str
+    """Where the next page begins, in the connector's own words."""
+    more: bool
+    unlisted: tuple[str, ...] = ()
+    """Paths below which nothing could be listed: what lies there is kept as it is."""
+    since: str = ""
+    """What to remember for the next sync; on the last page."""
+
+
+Held = Callable[[str], str]
+"""Returns the mark at which the item of a path was last taken in, or nothing."""
+
+
+class Connector(Protocol):
+    """Reads a system page by page and item by item, and changes nothing there; a page may be asked for again.
+
+    Raises SourceUnavailable when trying again may help and SourceRefuses when it cannot: neither removes anything.
+    """
+
+    def check(self, connection: Connection) -> None:
+        """Raise Invalid naming the field of a connection that cannot work; asks no network."""
+        ...
+
+    async def page(self, connection: Connection, *, cursor: str, held: Held) -> Listing: ...
+
+    async def fetch(self, connection: Connection, item: Listed, *, mark: str) -> Fetched:
+        """Fetch one item; `mark` is the one at which it was last taken in, for conditional requests."""
         ...
 
 

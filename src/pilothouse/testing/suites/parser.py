@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from email.message import EmailMessage
 
@@ -66,6 +66,60 @@ def docx(*paragraphs: tuple[str, str], table: Sequence[Sequence[str]] = ()) -> b
     return out.getvalue()
 
 
+def pptx(*slides: tuple[str, Sequence[str]], notes: str = "", table: Sequence[Sequence[str]] = (),
+         hidden: int = 0) -> bytes:
+    """Write a presentation of (title, lines) slides: notes go to the first, the table to the last."""
+    from pptx import Presentation
+    from pptx.util import Inches
+
+    deck = Presentation()
+    for number, (title, lines) in enumerate(slides, start=1):
+        slide = deck.slides.add_slide(deck.slide_layouts[1])
+        slide.shapes.title.text = title
+        slide.placeholders[1].text_frame.text = "\n".join(lines)
+        if notes and number == 1:
+            slide.notes_slide.notes_text_frame.text = notes
+        if table and number == len(slides):
+            grid = slide.shapes.add_table(len(table), len(table[0]), Inches(1), Inches(4), Inches(6), Inches(2)).table
+            for r, row in enumerate(table):
+                for c, text in enumerate(row):
+                    grid.cell(r, c).text = text
+        if number == hidden:
+            slide._element.set("show", "0")
+    out = io.BytesIO()
+    deck.save(out)
+    return out.getvalue()
+
+
+def xlsx(sheets: Mapping[str, Sequence[Sequence[object]]], *, hidden: str = "", title: str = "",
+         formats: Mapping[str, str] | None = None) -> bytes:
+    """Write a workbook of sheets by name; `formats` gives number formats by cell of the first sheet."""
+    from openpyxl import Workbook
+
+    book = Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(list(row))
+        sheet.sheet_state = "hidden" if name == hidden else "visible"
+    for cell, shown in (formats or {}).items():
+        book.worksheets[0][cell].number_format = shown
+    book.properties.title = title
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def package(members: Mapping[str, bytes]) -> bytes:
+    """Write a zipped package of these members."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
 def bomb(unpacked_bytes: int) -> bytes:
     """Write a Word file whose body unpacks to so many zeros."""
     out = io.BytesIO()
@@ -91,6 +145,10 @@ def samples() -> dict[str, bytes]:
     return {"a.md": MARKDOWN.encode(), "a.txt": "\n\n".join(LINES).encode(), "a.html": HTML.encode(),
             "a.pdf": pdf(LINES, title=LINES[0]), "a.eml": mail(), "b.eml": mail(html=True, attachment="x.bin"),
             "a.docx": docx(("Title", LINES[0]), *(("Normal", line) for line in LINES[1:])),
+            "a.pptx": pptx((LINES[0], LINES[1:])),
+            "a.xlsx": xlsx({"Limits": [["Item", "Limit"], ["Hotels", "140 EUR a night"], ["Meals", "40 EUR"]]}),
+            "a.json": b'{"title": "Travel Policy", "limits": [{"item": "Hotels", "limit": "140 EUR a night"}]}',
+            "a.jsonl": b'{"item": "Hotels", "limit": "140 EUR a night"}\n\n{"item": "Meals", "limit": "40 EUR"}\n',
             "a.csv": b"Item,Limit,Version: 3\nHotels,140 EUR a night,\nMeals,40 EUR,\n"}
 
 

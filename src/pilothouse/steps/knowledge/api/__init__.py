@@ -137,6 +137,8 @@ class Knowledge:
         """Take in a source's folder as a job that survives restarts; twice in the same minute is the same as once."""
         call.authorize("knowledge:ingest", on="*")
         source, jobs = await self._source(request.source), self._jobs
+        if source.kind == "connector":
+            raise Invalid(f"`{source.name}` is filled by its connection; sync that", field="source")
         if source.kind != "folder" or jobs is None:
             raise Invalid(f"`{source.name}` has no folder to take in; upload files into it", field="source")
         key = f"{source.id}@{stamp(call.at)[:16]}"
@@ -168,6 +170,17 @@ class Knowledge:
             await self._settle(target.call, tally, progress)
         return _report(target, tally, self._timer() - started)
 
+    async def take_in(self, target: Target, files: Sequence[Found], tally: Tally) -> None:
+        """Take in files that a connection fetched, and let the indexes follow (the caller authorizes)."""
+        async with self._one_at_a_time:
+            await self._ingesting.take(target, files, tally)
+            await self._indexing.catch_up()
+
+    async def settle(self, call: Call, tally: Tally) -> None:
+        """Let indexes and findings follow what a sync did (the caller authorizes)."""
+        async with self._one_at_a_time:
+            await self._settle(call, tally, _quietly)
+
     async def _settle(self, call: Call, tally: Tally, progress: Progress) -> None:
         """Let the indexes and the findings catch up with what an ingest did."""
         done = 0
@@ -188,9 +201,9 @@ class Knowledge:
         path, started, tally = safe_path(request.path), self._timer(), Tally()
         content = _decoded(request.content_base64)
         source = await self.define_source(call, NewSource(name=request.source))
-        if source.kind == "folder":
-            raise SourceElsewhere(f"`{source.name}` is filled from a folder; put the file there, or upload it into"
-                                  " another source", source=source.name)
+        if source.kind != "upload":
+            raise SourceElsewhere(f"`{source.name}` is filled from {source.location}; put the file there, or upload it"
+                                  " into another source", source=source.name)
         target = Target(call=call, source_id=source.id, name=source.name)
         await self._ingesting.take(target, [Found(path=path, size_bytes=len(content), content=content)], tally,
                                    readmit=True)
@@ -326,7 +339,7 @@ class Knowledge:
 def _report(target: Target, tally: Tally, seconds: float) -> IngestReport:
     return IngestReport(source=target.name, added=tally.added, changed=tally.changed, removed=tally.removed,
                         unchanged=tally.unchanged, quarantined=tuple(tally.quarantined), passages=tally.passages,
-                        seconds=round(seconds, 3))
+                        seconds=round(seconds, 3), notes=tuple(tally.notes))
 
 
 def _decoded(text: str) -> bytes:

@@ -24,6 +24,7 @@ from pilothouse.steps.knowledge.errors import Unreadable
 from pilothouse.steps.knowledge.logic import chunking, cleansing, permitting
 from pilothouse.steps.knowledge.logic.admitting import WHY
 from pilothouse.steps.knowledge.ports import Found, Lake, Parser, Sketcher, SourceReader
+from pilothouse.steps.knowledge.store import connections
 
 Progress = Callable[[str, int, int], None]
 """`progress(what, done, total)` is called after each file."""
@@ -60,6 +61,7 @@ class Tally:
     unchanged: int = 0
     passages: int = 0
     quarantined: list[Quarantined] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     unknown: list[str] = field(default_factory=list)
     """Folders that could not be looked into: what lies below them is kept as it is."""
@@ -147,6 +149,7 @@ class Ingesting:
         except Unreadable as bad:
             return Refused(path=file.path, digest=file.digest, code=str(bad.facts["reason"]), reason=bad.message)
         tally.passages += len(file.pieces) if done else 0
+        tally.notes += [f"{file.path}: {note}" for note in file.parsed.notes] if done else []
         tally.added, tally.changed, tally.unchanged = (
             tally.added + (done == 1), tally.changed + (done > 1), tally.unchanged + (not done))
         return None
@@ -165,6 +168,7 @@ class Ingesting:
             sketch=p.sketch, fingerprint=p.mark, size_bytes=len(p.content), pieces=p.pieces, mint=self._mint,
             access=store.set_numbers(tx, target.source_id)[rule.path], at=stamp(target.call.at),
             parser=self._parser.name, demo=target.call.demo)
+        connections.note(tx, document_id, p.parsed.notes)
         tx.record(f"source/{target.source_id}", DocumentIngested(
             document_id=document_id, source_id=target.source_id, path=tx.seal(ORGANISATION, p.path), version=version,
             digest=p.digest, passages=len(p.pieces), label=rule.label, parser=self._parser.name))

@@ -6,6 +6,7 @@ from pilothouse.steps.knowledge import store
 from pilothouse.steps.knowledge.contracts import Document, DocumentQuery, DocumentView, Finding
 from pilothouse.steps.knowledge.errors import NoSuchDocument, NoSuchSource
 from pilothouse.steps.knowledge.logic import permitting
+from pilothouse.steps.knowledge.store import connections
 
 LISTED_MAX = 500
 
@@ -29,7 +30,8 @@ def view(reader: Reader, principal: Principal, document_id: str) -> DocumentView
         raise no_document(document_id)
     rows = store.of_document(reader, document_id)
     return DocumentView(document=d, source=str(rows[0]["source"]) if rows else "", passages=tuple(
-        store.passage(r, reader.text(str(r["content"])) or "", 0.0) for r in rows))
+        store.passage(r, reader.text(str(r["content"])) or "", 0.0) for r in rows),
+        notes=connections.notes(reader, document_id))
 
 
 def findings(reader: Reader, principal: Principal) -> tuple[Finding, ...]:

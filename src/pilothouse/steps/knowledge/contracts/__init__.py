@@ -37,6 +37,8 @@ class Parsed:
     declared_version: str = ""
     effective_on: str = ""
     supersedes: str = ""
+    notes: tuple[str, ...] = ()
+    """What of the file was not read, in sentences that quote nothing of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,7 @@ class Source:
 
     id: SourceId
     name: str
-    kind: Literal["folder", "upload"]
+    kind: Literal["folder", "upload", "connector"]
     location: str
     rules: tuple[AccessRule, ...]
     owner: str
@@ -199,6 +201,8 @@ class IngestReport:
     quarantined: tuple[Quarantined, ...]
     passages: int
     seconds: float
+    notes: tuple[str, ...] = ()
+    """What of files that came in was not read, such as pages without a text layer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,6 +337,8 @@ class DocumentView:
     document: Document
     source: str
     passages: tuple[Passage, ...]
+    notes: tuple[str, ...] = ()
+    """What of the file was not read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from typing import Any
 
 from pilothouse.steps.knowledge.contracts import Block, Parsed
@@ -15,6 +16,7 @@ _WHOLE = frozenset({"p", "li", "dt", "dd", "pre", "blockquote", "figcaption", "c
 _INLINE = frozenset("""a abbr b bdi bdo big br cite code data del dfn em font i img ins kbd label mark q s samp small
 span strong sub sup time tt u var wbr""".split())
 DEPTH_MAX = 200
+SPAN_MAX = 100
 _CHARSET = re.compile(rb"<(?:meta|\?xml)[^>]{0,200}?(?:charset|encoding)\s*=\s*[\"']?([A-Za-z0-9_:.-]{2,40})",
                       re.IGNORECASE)
 _DECLARING = re.compile(r"(?:version|effective[-_ ]?(?:date|from)?|supersedes|replaces|date)$", re.IGNORECASE)
@@ -110,9 +112,42 @@ def _block(node: Any, kind: str, level: int) -> Iterator[Block]:
 
 def _table(table: Any) -> Iterator[Block]:
     header: list[str] = []
-    for row in table.iter("tr"):
-        cells = [" ".join(_clean(c.text_content()).split()) for c in row if c.tag in ("td", "th")]
-        if not header and all(c.tag == "th" for c in row if c.tag in ("td", "th")):
-            header = cells
+    told = False
+    for row, cells in _spread(table):
+        named = all(c.tag == "th" for c in row if c.tag in ("td", "th"))
+        if named and not told:
+            header = [" ".join(dict.fromkeys(w for w in both if w))
+                      for both in zip_longest(header, cells, fillvalue="")]
         elif any(cells):
+            told = True
             yield Block(text=table_row(header, cells), kind="table")
+
+
+def _spread(table: Any) -> Iterator[tuple[Any, list[str]]]:
+    """Yield rows of one table with their cells by column: what spans rows or names several columns is told in each."""
+    below: dict[int, tuple[int, str]] = {}
+    for row in table.iter("tr"):
+        if next(row.iterancestors("table"), None) is not table:
+            continue  # of a table within a cell, whose text the cell tells
+        cells: list[str] = []
+        for cell in (c for c in row if c.tag in ("td", "th")):
+            _carry(below, cells)
+            text, wide, high = " ".join(_clean(cell.text_content()).split()), _span(cell, "col"), _span(cell, "row")
+            for n in range(wide):
+                if high > 1:
+                    below[len(cells)] = (high, text)
+                cells.append(text if n == 0 or cell.tag == "th" else "")
+        _carry(below, cells)
+        below = {at: (left - 1, text) for at, (left, text) in below.items() if left > 1}
+        yield row, cells
+
+
+def _carry(below: dict[int, tuple[int, str]], cells: list[str]) -> None:
+    """Add the cells that reach down from a row above, where they stand."""
+    while len(cells) in below and len(cells) < SPAN_MAX:
+        cells.append(below[len(cells)][1])
+
+
+def _span(cell: Any, which: str) -> int:
+    said = str(cell.get(f"{which}span", "1")).strip()
+    return min(max(int(said), 1), SPAN_MAX) if said.isascii() and said.isdigit() and len(said) < 6 else 1

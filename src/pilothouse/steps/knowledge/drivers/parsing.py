@@ -4,12 +4,14 @@ import codecs
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 
 from pilothouse.steps.knowledge.contracts import Parsed
-from pilothouse.steps.knowledge.drivers import docx, html, mail, markdown, pdf, table
+from pilothouse.steps.knowledge.drivers import docx, html, mail, markdown, pdf, pptx, records, table, xlsx
 from pilothouse.steps.knowledge.drivers.declared import named
 from pilothouse.steps.knowledge.errors import Unreadable
+from pilothouse.steps.knowledge.ports import Ocr
 
 FILE_BYTES_MAX = 50 * 1024 * 1024
 TEXT_CHARACTERS_MAX = 20_000_000
@@ -17,46 +19,69 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"%PDF-", "pdf"), (b"PK\x03\x04", "zip"), (b"\xd0\xcf\x11\xe0", "old office"), (b"\x89PNG", "picture"),
     (b"\xff\xd8\xff", "picture"), (b"GIF8", "picture"), (b"\x1f\x8b", "archive"), (b"\x7fELF", "program"),
     (b"MZ\x90", "program"))
-_EXPECTED: Mapping[str, str] = {"pdf": "pdf", "docx": "zip"}
+_EXPECTED: Mapping[str, str] = {"pdf": "pdf", "docx": "zip", "pptx": "zip", "xlsx": "zip"}
+_MACROS = frozenset("docm dotm pptm potm ppsm xlsm xltm xlam".split())
+_OLD = frozenset("doc dot ppt pps xls rtf".split())
+MAILS_DEEP = 3
+"""Mails attached to mails that are opened."""
 _PDF_START_MAX = 1024
 """How far into a file its PDF signature may stand: programs put bytes before it, and readers look this far."""
 _LOCKED_OFFICE = "EncryptedPackage".encode("utf-16-le")
 _TEXTS: Mapping[str, Callable[[str, str], Parsed]] = {
     "md": markdown.parse, "markdown": markdown.parse, "txt": markdown.parse_text, "text": markdown.parse_text,
-    "csv": table.parse, "tsv": table.parse, "html": html.parse, "htm": html.parse}
-_BYTES: Mapping[str, Callable[[str, bytes], Parsed]] = {"pdf": pdf.parse, "docx": docx.parse, "eml": mail.parse}
-KINDS = tuple(sorted({*_TEXTS, *_BYTES}))
+    "csv": table.parse, "tsv": table.parse, "html": html.parse, "htm": html.parse, "json": records.parse,
+    "jsonl": records.parse_lines, "ndjson": records.parse_lines}
+_BYTES: Mapping[str, Callable[[str, bytes], Parsed]] = {"docx": docx.parse, "pptx": pptx.parse, "xlsx": xlsx.parse}
+KINDS = tuple(sorted({*_TEXTS, *_BYTES, "pdf", "eml"}))
 _STRANGE = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 _LATIN = frozenset({"iso-8859-1", "iso8859-1", "latin-1", "latin1", "us-ascii", "ascii"})
 """Names that pages give for what is Windows-1252 in truth."""
 
 
 class FileParser:
-    """Reads md, txt, html, pdf, docx, csv and eml; everything else is refused with the reason."""
+    """Reads md, txt, html, pdf, docx, pptx, xlsx, csv, json and eml; everything else is refused with the reason."""
 
-    def __init__(self) -> None:
-        libraries = ("pypdfium2", "lxml", "python-docx", "markdown-it-py")
-        self.name = "pilothouse-2 " + " ".join(f"{lib}-{version(lib)}" for lib in libraries)
+    def __init__(self, *, ocr: Ocr | None = None) -> None:
+        libraries = ("pypdfium2", "lxml", "python-docx", "python-pptx", "openpyxl", "markdown-it-py")
+        self._ocr = ocr
+        self.name = "pilothouse-3 " + " ".join(f"{lib}-{version(lib)}" for lib in libraries) + (
+            f" {ocr.name}" if ocr else "")
 
     def parse(self, name: str, content: bytes) -> Parsed:
         """Parse one file; raises Unreadable with a stable reason and what to do."""
+        return self._parse(name, content, 0)
+
+    def _parse(self, name: str, content: bytes, deep: int) -> Parsed:
         kind = name.rpartition(".")[2].lower() if "." in name else ""
         _refuse(name, kind, content)
         try:
-            parsed = _BYTES[kind](name, content) if kind in _BYTES else _TEXTS[kind](name, _text(name, kind, content))
+            parsed = self._read(name, kind, content, deep)
         except RecursionError as deep:
             raise Unreadable(f"{name} is nested too deeply to be read; save it again from its program",
                              reason="malformed") from deep
         _require_short(name, sum(len(b.text) for b in parsed.blocks))
         return _tidied(name, parsed)
 
+    def _read(self, name: str, kind: str, content: bytes, deep: int) -> Parsed:
+        match kind:
+            case "pdf":
+                return pdf.parse(name, content, self._ocr)
+            case "eml" if deep <= MAILS_DEEP:
+                return mail.parse(name, content, partial(self._parse, deep=deep + 1))
+            case "eml":
+                raise Unreadable(f"{name} is attached more than {MAILS_DEEP} mails deep", reason="too-deep")
+            case _ if kind in _BYTES:
+                return _BYTES[kind](name, content)
+            case _:
+                return _TEXTS[kind](name, _text(name, kind, content))
+
 
 def _tidied(name: str, parsed: Parsed) -> Parsed:
     """Drop blank blocks and blanks around texts; a document that says nothing is refused."""
     blocks = tuple(replace(b, text=text) for b in parsed.blocks if (text := _storable(b.text).strip()))
     if not blocks:
-        raise Unreadable(f"{name} holds no text; if its pages are pictures, run text recognition first",
-                         reason="no-text")
+        why = f": {'; '.join(parsed.notes)}" if parsed.notes else ""
+        raise Unreadable(f"{name} holds no text{why}", reason="no-text")
     return replace(parsed, blocks=blocks, title=" ".join(_storable(parsed.title).split()) or named(name),
                    supersedes=_storable(parsed.supersedes))
 
@@ -71,10 +96,15 @@ def _refuse(name: str, kind: str, content: bytes) -> None:
         raise Unreadable(f"{name} is larger than 50 MB; split it", reason="too-large")
     if not content.strip():
         raise Unreadable(f"{name} is empty", reason="empty")
+    if kind in _MACROS:
+        raise Unreadable(f"{name} may carry macros; save it without them as .{kind[:-1]}x", reason="macros")
+    if kind in _OLD:
+        raise Unreadable(f"{name}: `.{kind}` is too old to be read safely; save it as .docx, .pptx or .xlsx",
+                         reason="unknown-kind")
     if kind not in KINDS:
         raise Unreadable(f"{name}: `.{kind}` is not read; these are: {', '.join(KINDS)}", reason="unknown-kind")
     found = _found(kind, content)
-    if found == "old office" and kind == "docx" and _LOCKED_OFFICE in content:
+    if found == "old office" and kind in ("docx", "pptx", "xlsx") and _LOCKED_OFFICE in content:
         raise Unreadable(f"{name} is protected by a password; save it without one", reason="encrypted")
     if found != _EXPECTED.get(kind, "text"):
         raise Unreadable(f"{name} says `.{kind}` but holds {found}; give it its real extension",

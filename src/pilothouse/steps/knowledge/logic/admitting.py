@@ -15,6 +15,7 @@ WHY = {
     "too-large": "larger than 50 MB; split it, or leave out what nobody asks about",
     "no-text": "no text was found; a scan needs OCR first",
     "no-access-rule": "no access rule covers it, so nobody could read it; add a rule for its folder",
+    "own-permissions": "its system says who may read it, and that cannot be kept here yet; take it in another way",
     WITHDRAWN: "a person withdrew it; upload it again, or change the file, to let it back in",
 }
 """What to do about each reason, by its stable word."""

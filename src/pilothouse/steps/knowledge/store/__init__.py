@@ -348,6 +348,7 @@ def erase_document(tx: Transaction, document_id: str) -> None:
         tx.run("delete from content where id = ?", r["content"])
     tx.run("delete from passage where document_id = ?", document_id)
     tx.run("delete from finding where document_id = ? or other_id = ?", document_id, document_id)
+    tx.run("delete from document_note where document_id = ?", document_id)
     tx.run("delete from index_change where document_id = ?", document_id)
     tx.run("delete from document where id = ?", document_id)
     touch(tx)
