@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilothouse.steps.knowledge.contracts import Block, Parsed
-from pilothouse.steps.knowledge.logic.chunking import WORDS_MAX, chunk, extracted, named_once, size
+from pilothouse.steps.knowledge.logic.chunking import WORDS_MAX, chunk, extracted, size
 
 SENTENCE = "The clerk checks every document before the account is opened. "
 
@@ -76,10 +76,3 @@ def test_every_word_lies_in_exactly_one_passage_at_its_span(some: list[Block]) -
     assert all(one.end <= other.start for one, other in pairwise(cut))
     assert all(size(p.text) <= WORDS_MAX for p in cut)
     assert chunk(document) == cut
-
-
-def test_rows_of_a_table_name_their_columns_once_for_the_embedder() -> None:
-    rows = "Card: Gold; Fee: 5 EUR; Note: a: b\n\nCard: Blue; Fee: 0 EUR\n\nJust a sentence; with a colon: here."
-    assert named_once(rows) == ("Card: Gold; Fee: 5 EUR; Note: a: b\n\nBlue; 0 EUR\n\n"
-                                "Just a sentence; with a colon: here.")
-    assert named_once("One: sentence.\n\nOne: again.") == "One: sentence.\n\nOne: again."

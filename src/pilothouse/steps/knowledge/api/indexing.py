@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pilothouse.kernel.store import Database, Reader, Row
 from pilothouse.steps.knowledge import store
 from pilothouse.steps.knowledge.contracts import Query
-from pilothouse.steps.knowledge.logic import chunking, ranking
+from pilothouse.steps.knowledge.logic import ranking
 from pilothouse.steps.knowledge.ports import Embedder, Indexed, PassageIndex, Scored
 
 BATCH = 64
@@ -131,4 +131,4 @@ def _indexed(r: Row, text: str) -> Indexed:
 
 def _embedded(p: Indexed) -> str:
     """Return the text that stands for a passage in the dense index: its headings give the sentence its subject."""
-    return " · ".join(part for part in (p.title, p.heading, chunking.named_once(p.body)) if part)
+    return " · ".join(part for part in (p.title, p.heading, p.body) if part)

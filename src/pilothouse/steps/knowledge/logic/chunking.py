@@ -70,23 +70,6 @@ def _small_spans(text: str) -> Iterator[tuple[int, int]]:
             yield from (word.span() for word in _WORD.finditer(text, span.start, span.end))
 
 
-def named_once(text: str) -> str:
-    """Return rows of a table with the names of their columns in the first row that has them, alone.
-
-    Rows repeat these names so that each can be quoted by itself; an embedder, which reads the first few hundred tokens,
-    would see little else.
-    """
-    known: set[str] = set()
-    rows = []
-    for row in text.split("\n\n"):
-        fields = [field.partition(": ") for field in row.split("; ")]
-        names = {name for name, colon, _ in fields if colon and len(fields) > 1}
-        rows.append("; ".join(value if name in known and colon else f"{name}{colon}{value}"
-                              for name, colon, value in fields))
-        known |= names
-    return "\n\n".join(rows)
-
-
 def size(text: str) -> int:
     """Return how many words a text amounts to; scripts without blanks are counted by their characters."""
     return max(len(text.split()), len(text) // CHARACTERS_A_WORD)
