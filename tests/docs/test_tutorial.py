@@ -18,7 +18,7 @@ EXPECTED = {
         "refused: exit code 2"),
     "how-to/erase-a-person.md": ("under legal hold", "refused: exit code 5", "nothing is left", "whole:", "[erased]"),
     "how-to/hand-over-to-an-auditor.md": ("texts left sealed", "texts in clear", "whole:", "found: exit code 1"),
-    "how-to/connect-a-source.md": ("+ connections branch rules", "0 of 1 changed", '"fetched": 2', '"problem": ""',
+    "how-to/connect-a-source.md": ("+ connections branch rules", "0 of 1 changed", '"items": 2', '"problem": ""',
                                    "grey safe of the branch", "rules/1.md"),
 }
 
