@@ -92,6 +92,32 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PowerPoint:
+    """The chance (0 to 1) of finding a true effect of this size (KPI units, positive in the better direction)."""
+
+    effect: float
+    power: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerCurve:
+    """What an experiment as registered can find, by size of the true effect; none of its own data are in it."""
+
+    kpi: str
+    unit: str
+    least_effect: float
+    at_least_effect: float
+    """Power at the smallest effect worth acting on."""
+    points: tuple[PowerPoint, ...]
+    assumed_sd: float
+    baseline_version: int
+    entry: int
+    """Ledger entry of the baseline that the spread comes from."""
+    says: tuple[str, ...]
+    """What was assumed, in sentences."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
     """Everything that must be fixed before the first observation; hashed as it is into the ledger."""
 
