@@ -17,7 +17,8 @@ from pilothouse.doors.console.charts import (
     hover,
 )
 from pilothouse.doors.console.filtering import Rectangle
-from pilothouse.doors.console.kpi_charts import NUMBERS_FROM, brushed
+from pilothouse.doors.console.kpi_charts import LABEL_AT, NUMBERS_FROM, PLOT_PX, brushed
+from pilothouse.doors.console.labelling import placed
 from pilothouse.doors.console.rendering import amount, number, percent
 from pilothouse.steps.portfolio.contracts.cases import Bin, CaseOutcome
 from pilothouse.steps.portfolio.contracts.planning import Placed, Prioritised, Selection
@@ -92,7 +93,7 @@ def tornado(o: CaseOutcome, address: str) -> Chart:
             {"mark": {"type": "point", "filled": True, "size": 60, "color": BLUE, "opacity": 1},
              "encoding": {"x": {"field": "high", **x}, "y": y, "tooltip": told}},
             {**AT_ZERO, "encoding": {"x": {"field": "zero", **x}}}],
-            height={"step": 22}, right=12, left=8, top=4), "data": {"values": rows}})
+            height=22 * max(1, len(rows)), right=12, left=8, top=4), "data": {"values": rows}})
 
 
 def payback(o: CaseOutcome, address: str) -> Chart:
@@ -133,51 +134,60 @@ def placed_in(found: Prioritised) -> tuple[Placed, ...]:
 
 def priorities(found: Prioritised, *, query: str = "", within: Rectangle | None = None) -> Chart | None:
     """Show value against complexity, an ellipse from P10 to P90 around each use case, labelled in place."""
-    placed = placed_in(found)
-    if not placed:
+    shown = placed_in(found)
+    if not shown:
         return None
-    wins = [p.title for p in placed if p.quadrant == "quick win"]
-    says = f"{len(placed)} use cases. Quick wins: {', '.join(wins) or 'none'}. " + "; ".join(
-        f"{p.title}: {amount(p.value)}, complexity {number(p.complexity)}, {p.quadrant}" for p in placed[:12])
-    values = [_amount(p, name) for p in placed for name in ("value_low", "value", "value_high")]
+    wins = [p.title for p in shown if p.quadrant == "quick win"]
+    says = f"{len(shown)} use cases. Quick wins: {', '.join(wins) or 'none'}. " + "; ".join(
+        f"{p.title}: {amount(p.value)}, complexity {number(p.complexity)}, {p.quadrant}" for p in shown[:12])
+    values = [_amount(p, name) for p in shown for name in ("value_low", "value", "value_high")]
     brush = within.brush(("complexity", 1, 5), ("value", min(values), max(values))) if within else None
     return Chart(
         address="/portfolio/priorities.svg" + (f"?{query}" if query else ""), says=says, table_at="listed",
-        brushes="filter", spec=_quadrants(placed, found.currency, brush), source=(
+        brushes="filter", spec=_quadrants(shown, found.currency, brush), source=(
             "Ellipses run from P10 to P90 of the NPV with all benefits and from the low to the high judgement of"
             " complexity. Diamond: quick win; circle: strategic bet; square: filler; cross: avoid. Risk gates come"
             " first: what they hold back is never a quick win."
-            + (" Demo data." if any(p.demo for p in placed) else "")))
+            + (" Demo data." if any(p.demo for p in shown) else "")))
 
 
-def _quadrants(placed: Sequence[Placed], currency: str, brush: Mapping[str, tuple[float, float]] | None) -> Spec:
+def _quadrants(shown: Sequence[Placed], currency: str, brush: Mapping[str, tuple[float, float]] | None) -> Spec:
     x: Spec = {"type": "quantitative", "title": "complexity, 1 easy to 5 hard", "scale": {"domain": [1, 5]}}
     y: Spec = {"type": "quantitative", "title": f"NPV with all benefits, P50, {currency}", "axis": MONEY}
     colour: Spec = {"field": "quadrant", "type": "nominal", "legend": None,
                     "scale": {"domain": list(COLOURS), "range": list(COLOURS.values())}}
     shape: Spec = {"field": "quadrant", "type": "nominal", "legend": None,
                    "scale": {"domain": list(SHAPES), "range": list(SHAPES.values())}}
-    rings = [corner for p in placed for corner in _ellipse(p)]
+    rings = [corner for p in shown for corner in _ellipse(p)]
     at: Spec = {"x": {"field": "complexity", **x}, "y": {"field": "value", **y}}
     middle = {"data": {"values": [{"at": 3}]}, "mark": {"type": "rule", "strokeDash": [2, 4], "color": PURPLE},
               "encoding": {"x": {"field": "at", **x}}}
     named: Spec = {"condition": {"test": "narrow", "field": "number"}, "field": "title"}
-    if len(placed) >= NUMBERS_FROM:
+    if len(shown) >= NUMBERS_FROM:
         named = {"field": "number"}
     seen: Spec = {"condition": {"param": "brush", "value": 1}, "value": 0.35}
     return {**framed([
         {"data": {"values": rings}, "mark": {"type": "line", "filled": True, "fillOpacity": 0.12, "strokeWidth": 1},
-         "encoding": {"x": {"field": "x", **x}, "y": {"field": "y", **y}, "color": colour, "fill": colour,
+         "encoding": {"x": {"field": "x", **x}, "y": {"field": "y", **y}, "stroke": colour, "fill": colour,
                       "detail": {"field": "slug"}, "order": {"field": "order", "type": "quantitative"}}},
         middle, {**AT_ZERO, "encoding": {"y": {"field": "zero", **y}}},
         {"params": [brushed("brush", brush)],
          "mark": {"type": "point", "filled": True, "size": 110, "cursor": "pointer"},
          "encoding": {**at, "color": colour, "shape": shape, "opacity": seen, "tooltip": hover(
-             title="use case", quadrant="quadrant", money="NPV, P50 (P10 to P90)", hardness="complexity (low to high)")}},
-        {"mark": {"type": "text", "align": "left", "dx": 9, "limit": 220},
-         "encoding": {**at, "text": named, "opacity": seen}}],
+             title="use case", quadrant="quadrant", money="NPV, P50 (P10 to P90)", hardness="complexity (range)")}},
+        {"mark": {"type": "text", "limit": 220, **LABEL_AT}, "encoding": {**at, "text": named, "opacity": seen}}],
         height=360, right=LABEL_PX, narrow_right=14),
-        "data": {"values": [_dot(i, p) for i, p in enumerate(placed, 1)]}}
+        "data": {"values": _dots(shown)}}
+
+
+def _dots(shown: Sequence[Placed]) -> list[Spec]:
+    """Return the points with where their labels stand."""
+    values = [_amount(p, name) for p in shown for name in ("value_low", "value_high")]
+    span = (max(values) - min(values)) or 1.0
+    at = placed([(((p.complexity or 1) - 1) / 4 * PLOT_PX, 360 * (max(values) - _amount(p, "value")) / span, p.title)
+                 for p in shown])
+    return [{**_dot(i, p), "align": t.align, "dx": t.dx, "dy": t.dy}
+            for i, (p, t) in enumerate(zip(shown, at, strict=True), 1)]
 
 
 def _dot(i: int, p: Placed) -> Spec:

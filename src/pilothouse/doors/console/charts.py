@@ -66,7 +66,7 @@ def themed(spec: Spec, *, dark: bool, narrow: bool = False) -> Spec:
     return {**fitted, "config": theme()["dark" if dark else "light"]}
 
 
-def framed(layers: Sequence[Spec], *, height: int | Spec, right: int = LABEL_PX, narrow_right: int | None = None,
+def framed(layers: Sequence[Spec], *, height: int, right: int = LABEL_PX, narrow_right: int | None = None,
            left: int = 0, top: int = 14, params: Sequence[Spec] = ()) -> Spec:
     """Return layers as one picture that fills the width it is given, with room for its labels.
 
@@ -74,6 +74,9 @@ def framed(layers: Sequence[Spec], *, height: int | Spec, right: int = LABEL_PX,
     """
     padding = {"left": left + 4, "top": top, "bottom": 4, "right": right}
     narrow = {"padding": {**padding, "left": 4, "right": right if narrow_right is None else narrow_right}}
+    for layer in layers:  # where scales are bound to a drag Vega clips every mark, and labels stand outside the plot
+        if layer["mark"]["type"] == "text":
+            layer["mark"] = {"clip": False, **layer["mark"]}
     return {"$schema": SCHEMA, "background": None, "width": WIDE_PX, "height": height, "padding": padding,
             "autosize": {"type": "fit-x", "contains": "padding"}, "usermeta": {"narrow": narrow},
             "params": [{"name": "narrow", "value": False}, *params], "layer": list(layers)}
@@ -105,4 +108,4 @@ def bars(rows: Sequence[Mapping[str, Any]], *, title: str) -> Spec:
         {"data": data, "mark": {"type": "text", "align": "left", "dx": 4},
          "encoding": {"x": x, "y": y, "text": {"field": "value"}}}],
         # Room at the left: the reader's typeface may be wider than the one the labels were measured in.
-        height={"step": 24}, right=32, left=8, top=4)
+        height=24 * len(rows), right=32, left=8, top=4)

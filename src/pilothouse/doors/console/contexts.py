@@ -34,7 +34,7 @@ from pilothouse.steps.portfolio.contracts import (
     UseCase,
 )
 from pilothouse.steps.portfolio.contracts.deciding import BoardPaper, ReasonsRow
-from pilothouse.steps.portfolio.contracts.experiments import Deviation, Experiment, ExperimentResult, Look, PowerCurve
+from pilothouse.steps.portfolio.contracts.experiments import Deviation, Experiment, ExperimentResult, Look
 from pilothouse.steps.portfolio.contracts.samples import BaselineVersion
 from pilothouse.steps.portfolio.contracts.strategy import Learning, Objective
 from pilothouse.steps.rollout.contracts import Measured, Phase
@@ -153,7 +153,6 @@ class ExperimentPage:
     looks: tuple[Look, ...]
     deviations: tuple[Deviation, ...]
     result: ExperimentResult | None
-    curve: PowerCurve | None
     names: Mapping[str, str]
     sequence: Chart | None
     power: Chart | None

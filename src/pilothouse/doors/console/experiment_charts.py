@@ -84,38 +84,38 @@ def power(e: Experiment, curve: PowerCurve | None, use_case: str) -> Chart | Non
     """Show the chance of finding an effect by its true size, as registered; None where nobody can say."""
     if curve is None or not curve.points:
         return None
-    d = digits_of(_primary(e).shape)
+    d, promised = digits_of(_primary(e).shape), percent(e.registration.power)
     rows = [{"effect": p.effect, "power": p.power, "size": f"{number(p.effect, d)} {curve.unit}",
              "chance": percent(p.power)} for p in curve.points]
-    says = (f"An effect of {number(curve.least_effect, d)} {curve.unit}, the smallest worth acting on, would be found"
-            f" in {percent(curve.at_least_effect)} of such experiments; {percent(e.registration.power)} was promised.")
+    half, twice = rows[len(rows) // 4 - 1], rows[-1]
+    says = (f"{promised} of such experiments would find an effect of {number(curve.least_effect, d)} {curve.unit}, the"
+            f" smallest worth acting on; {half['chance']} one of {half['size']}, {twice['chance']} one of"
+            f" {twice['size']}.")
     return Chart(
         address=_address(e, use_case, "power"), says=says, spec=_power(e, curve, rows),
         columns=(f"True effect, {curve.unit}", "Found in"),
         rows=tuple((number(p.effect, d), percent(p.power)) for p in curve.points),
-        source=f"At registration, before any data of its own: {'; '.join(curve.says)}."
-               + (" Demo data." if e.demo else ""))
+        source=(f"As registered, before any data of its own: {'; '.join(curve.says)}. The promise holds while people's"
+                f" averages spread by no more than {number(curve.spread, d)} {curve.unit} (standard deviation)."
+                + (" Demo data." if e.demo else "")))
 
 
 def _power(e: Experiment, curve: PowerCurve, rows: Sequence[Spec]) -> Spec:
-    x: Spec = {"type": "quantitative", "title": f"true effect, {curve.unit} better"}
+    x: Spec = {"type": "quantitative", "title": f"true effect, {curve.unit} in the better direction"}
     y: Spec = {"type": "quantitative", "title": "chance to find it", "scale": {"domain": [0, 1]},
                "axis": {"format": ".0%"}}
-    promised = [{"at": e.registration.power, "says": "promised", "x": rows[-1]["effect"]}]
-    at = [{"effect": curve.least_effect, "power": curve.at_least_effect, "chance": percent(curve.at_least_effect)}]
+    at = [{"effect": curve.least_effect, "power": e.registration.power,
+           "chance": f"{percent(e.registration.power)} promised"}]
+    told = hover(size="true effect", chance="found in")
     return framed([
-        {"data": {"values": promised}, "mark": DASHED, "encoding": {"y": {"field": "at", **y}}},
-        {"data": {"values": promised}, "mark": {"type": "text", "align": "left", "dx": 5}, "encoding": {
-            "x": {"field": "x", **x}, "y": {"field": "at", **y}, "text": {"field": "says"}}},
         *line_at(curve.least_effect, "worth acting on", x),
         {"data": {"values": list(rows)}, "mark": {"type": "line", "color": BLUE, "point": {"size": 24, "color": BLUE}},
-         "encoding": {"x": {"field": "effect", **x}, "y": {"field": "power", **y},
-                      "tooltip": hover(size="true effect", chance="found in")}},
+         "encoding": {"x": {"field": "effect", **x}, "y": {"field": "power", **y}, "tooltip": told}},
         {"data": {"values": at}, "mark": {"type": "point", "filled": True, "size": 110, "color": BLUE, "opacity": 1},
          "encoding": {"x": {"field": "effect", **x}, "y": {"field": "power", **y}}},
-        {"data": {"values": at}, "mark": {"type": "text", "align": "left", "dx": 9, "dy": 10}, "encoding": {
+        {"data": {"values": at}, "mark": {"type": "text", "align": "left", "dx": 9, "dy": 12}, "encoding": {
             "x": {"field": "effect", **x}, "y": {"field": "power", **y}, "text": {"field": "chance"}}}],
-        height=180, right=70, narrow_right=64, top=26)
+        height=180, right=24, narrow_right=16, top=26)
 
 
 def verdict(e: Experiment, result: ExperimentResult | None, use_case: str) -> Chart | None:
@@ -160,4 +160,4 @@ def _verdict(e: Experiment, rows: Sequence[Spec], kpi: Kpi) -> Spec:
          "encoding": {"y": y, "x": {"field": "value", **x}, "tooltip": told}},
         {"data": data, "mark": {"type": "text", "dy": 16}, "encoding": {
             "y": y, "x": {"field": "value", **x}, "text": {"field": "effect"}}}],
-        height={"step": 56}, right=50, left=20, narrow_right=40, top=34)
+        height=56 * len(rows), right=50, left=20, narrow_right=40, top=34)

@@ -10,19 +10,24 @@ from pilothouse.doors.console.charts import (
     PURPLE,
     SKY,
     VERMILLION,
-    ZOOMS,
     Chart,
     Spec,
     framed,
     hover,
     line_at,
 )
-from pilothouse.doors.console.rendering import day, eur, number, percent
-from pilothouse.steps.adoption.contracts import UsageReport
+from pilothouse.doors.console.labelling import LINE_PX, placed
+from pilothouse.doors.console.rendering import day, eur, number, percent, unit
+from pilothouse.steps.adoption.contracts import UsageReport, WeeklyUse
 from pilothouse.steps.portfolio.contracts import KpiStanding, MatrixPoint
 
 NUMBERS_FROM = 40
 """From so many points on a matrix is labelled by number only: names would cover each other."""
+
+PLOT_PX = 480
+LINES_PX = 240
+"""About how wide the plot itself is in a wide picture: what labels are placed by."""
+LABEL_AT: Spec = {"align": {"expr": "datum.align"}, "dx": {"expr": "datum.dx"}, "dy": {"expr": "datum.dy"}}
 
 
 def digits_of(shape: str) -> int:
@@ -52,8 +57,8 @@ def kpi_change(s: KpiStanding, use_case: str) -> Chart | None:
             "span": f"{number(low, d)} to {number(high, d)}", "n": number(s.result.n_current)}))
 
 
-def _level(unit: str, baseline: float, baseline_says: str, bar: float, row: Spec) -> Spec:
-    x: Spec = {"type": "quantitative", "title": unit, "scale": {"zero": False, "nice": True}}
+def _level(unit_of: str, baseline: float, baseline_says: str, bar: float, row: Spec) -> Spec:
+    x: Spec = {"type": "quantitative", "title": unit_of, "scale": {"zero": False, "nice": True}}
     data = {"values": [row]}
     told = hover(says="now", span="95 % interval", n="n")
     return framed([
@@ -70,20 +75,20 @@ def _level(unit: str, baseline: float, baseline_says: str, bar: float, row: Spec
 def matrix(points: Sequence[MatrixPoint], *, query: str = "", brush: Mapping[str, tuple[float, float]] | None = None
            ) -> Chart | None:
     """Show use cases by complexity (points) and what their work costs today (EUR a month); None with nothing placed."""
-    placed = [p for p in points if p.spend_eur_month is not None]
-    if not placed:
+    shown = [p for p in points if p.spend_eur_month is not None]
+    if not shown:
         return None
-    wins = [p.title for p in placed if p.quick_win]
-    costly = sorted(placed, key=lambda p: -(p.spend_eur_month or 0))[:3]
-    says = (f"{len(placed)} use cases by complexity and cost of the work today. Quick wins:"
+    wins = [p.title for p in shown if p.quick_win]
+    costly = sorted(shown, key=lambda p: -(p.spend_eur_month or 0))[:3]
+    says = (f"{len(shown)} use cases by complexity and cost of the work today. Quick wins:"
             f" {', '.join(wins) or 'none'}. Most costly: {', '.join(map(_told, costly))}.")
     return Chart(
         address="/portfolio/matrix.svg" + (f"?{query}" if query else ""), says=says, table_at="listed",
         brushes="filter", source=(
             "Source: recorded volume times unit cost per use case. Complexity counts recorded facts: autonomy,"
             " audience, risk tier, data classes, further countries and units. A diamond is a quick win: complexity"
-            " up to 4 and not high risk." + (" Demo data." if any(p.demo for p in placed) else "")),
-        spec=_scatter([_dot(i, p) for i, p in enumerate(placed, 1)], brush))
+            " up to 4 and not high risk." + (" Demo data." if any(p.demo for p in shown) else "")),
+        spec=_scatter([_dot(i, p) for i, p in enumerate(shown, 1)], brush))
 
 
 def _told(p: MatrixPoint) -> str:
@@ -106,6 +111,9 @@ def _scatter(dots: Sequence[Spec], brush: Mapping[str, tuple[float, float]] | No
     if len(dots) >= NUMBERS_FROM:
         named = {"field": "number"}
     win = {"test": "datum.win", "value": GREEN}
+    tall, most = 320, max(d["spend"] for d in dots) * 1.05
+    named_at = placed([(d["complexity"] / (top + 1) * PLOT_PX, tall * (1 - d["spend"] / most), d["title"])
+                       for d in dots])
     point: Spec = {
         "params": [brushed("brush", brush)],
         "mark": {"type": "point", "filled": True, "size": 130, "opacity": 0.9, "cursor": "pointer"},
@@ -114,10 +122,10 @@ def _scatter(dots: Sequence[Spec], brush: Mapping[str, tuple[float, float]] | No
                      "opacity": {"condition": {"param": "brush", "value": 1}, "value": 0.3},
                      "tooltip": hover(title="use case", kind="stage", cost="work today", complexity="complexity",
                                       **{"from": "counted for"})}}
-    label: Spec = {"mark": {"type": "text", "align": "left", "dx": 9, "limit": 230}, "encoding": {
+    label: Spec = {"mark": {"type": "text", "limit": 230, **LABEL_AT}, "encoding": {
         "x": x, "y": y, "text": named, "opacity": {"condition": {"param": "brush", "value": 1}, "value": 0.45}}}
-    return {**framed([point, label], height=320, right=LABEL_PX + 20, narrow_right=12),
-            "data": {"values": list(dots)}}
+    return {**framed([point, label], height=tall, right=LABEL_PX + 20, narrow_right=12), "data": {"values": [
+        {**d, "align": p.align, "dx": p.dx, "dy": p.dy} for d, p in zip(dots, named_at, strict=True)]}}
 
 
 def brushed(name: str, held: Mapping[str, tuple[float, float]] | None) -> Spec:
@@ -129,39 +137,64 @@ def brushed(name: str, held: Mapping[str, tuple[float, float]] | None) -> Spec:
 
 def weekly(report: UsageReport, use_case: str) -> Chart | None:
     """Show one line a unit over weeks, labelled at its end; weeks under the cohort floor leave a gap."""
-    known = [r for r in report.rows if r.share is not None]
+    known = [r for r in report.rows if r.share is not None and r.complete]
     if not known:
         return None
     units = {r.unit for r in known}
-    rows = [{"unit": r.unit or "all units", "week": r.week, "value": r.share, "says": percent(r.share),
-             "eligible": number(r.eligible), "active": number(r.active), "on": day(r.week)}
-            for r in report.rows if r.unit in units]
     told = [r for r in known if r.unit == known[0].unit]
     first, last = told[0], told[-1]
     return Chart(
-        address=f"/adoption/weekly.svg?use_case={use_case}", spec=_lines(rows),
-        says=(f"Weekly active share by unit, {len({r.week for r in known})} weeks. {known[0].unit or 'All units'}:"
+        address=f"/adoption/weekly.svg?use_case={use_case}",
+        spec=_lines([r for r in report.rows if r.unit in units and r.complete]),
+        says=(f"Weekly active share by unit, {len({r.week for r in known})} weeks. {_unit(last)}:"
               f" {percent(first.share)} in the week of {day(first.week)}, {percent(last.share)} in that of"
               f" {day(last.week)}."),
-        source=(f"Source: answers recorded by the gateway. {report.formula[:1].upper()}{report.formula[1:]}. Nothing is"
-                f" shown about fewer than {report.floor} people." + (" Demo data." if report.demo else "")),
+        source=(f"Source: answers recorded by the gateway. {report.formula[:1].upper()}{report.formula[1:]}. The week"
+                f" that is still running is left out. Nothing is shown about fewer than {report.floor} people: where a"
+                " line breaks, the week would speak about fewer." + (" Demo data." if report.demo else "")),
         columns=("Week", "Unit", "Eligible", "Active", "Share", "Tasks"),
-        rows=tuple((day(r.week), r.unit or "all units", number(r.eligible), number(r.active), percent(r.share),
-                    number(r.tasks)) for r in reversed(report.rows)))
+        rows=tuple((day(r.week) + ("" if r.complete else ", still running"), _unit(r),
+                    number(r.eligible), number(r.active), percent(r.share), number(r.tasks))
+                   for r in reversed(report.rows)))
 
 
-def _lines(rows: Sequence[Spec]) -> Spec:
-    y: Spec = {"field": "value", "type": "quantitative", "title": "weekly active share", "scale": {"domainMin": 0},
-               "axis": {"format": ".0%"}}
-    x: Spec = {"field": "week", "type": "temporal", "title": None, "axis": {"format": "%d %b", "tickCount": 6}}
-    colour: Spec = {"field": "unit", "type": "nominal", "legend": None,
-                    "scale": {"range": [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY]}}
+def _lines(rows: Sequence[WeeklyUse]) -> Spec:
+    weeks = sorted({r.week for r in rows})
+    most = max((r.share or 0.0 for r in rows), default=0.0)
+    y: Spec = {"field": "value", "type": "quantitative", "title": "weekly active share",
+               "scale": {"domain": [0, min(1.0, most * 1.15) or 1.0]}, "axis": {"format": ".0%"}}
+    x: Spec = {"field": "week", "type": "temporal", "title": None, "scale": {"type": "utc"},
+               "axis": {"format": "%d %b", "values": weeks}}
+    colour: Spec = {"field": "unit", "type": "nominal", "legend": None, "scale": {
+        "domain": sorted({_unit(r) for r in rows}), "range": [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY]}}
+    known = [_week(r) for r in rows if r.share is not None]
+    ends = _apart(list({str(r["unit"]): r for r in known}.values()), most)
     told = hover(unit="unit", on="week of", says="active share", active="active", eligible="eligible")
-    return {**framed([
-        {"params": [ZOOMS], "mark": {"type": "line", "point": {"size": 50}, "invalid": "break-paths-show-domains"},
-         "encoding": {"x": x, "y": y, "color": colour, "tooltip": told}},
-        {"mark": {"type": "text", "align": "left", "dx": 6, "limit": LABEL_PX}, "encoding": {
-            "x": {"aggregate": "max", **x}, "y": {"aggregate": {"argmax": "week"}, **y}, "color": colour,
-            "text": {"field": "unit"}}}], height=240, right=LABEL_PX, narrow_right=100), "data": {"values": list(rows)}}
+    at: Spec = {"x": x, "y": y, "color": colour}
+    return framed([
+        {"data": {"values": [_week(r) for r in rows]}, "encoding": at,
+         "mark": {"type": "line", "invalid": "break-paths-filter-domains"}},
+        {"data": {"values": known}, "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1},
+         "encoding": {**at, "tooltip": told}},
+        {"data": {"values": [{**r, "week": weeks[-1]} for r in ends]}, "mark": {
+            "type": "text", "align": "left", "dx": 10, "dy": {"expr": "datum.dy"}, "limit": LABEL_PX + 10},
+         "encoding": {**at, "text": {"field": "unit"}}}], height=LINES_PX, right=LABEL_PX + 20, narrow_right=LABEL_PX)
 
 
+def _apart(ends: Sequence[Spec], most: float) -> list[Spec]:
+    """Return the lines' labels from the lowest up, each moved off the one below it (`dy`, pixels)."""
+    told, floor = [], LINES_PX + LINE_PX
+    for r in sorted(ends, key=lambda r: float(r["value"])):
+        y = LINES_PX * (1 - float(r["value"]) / ((most * 1.15) or 1.0))
+        floor = min(y, floor - LINE_PX)
+        told.append({**r, "dy": floor - y})
+    return told
+
+
+def _unit(r: WeeklyUse) -> str:
+    return unit(r.unit) if r.unit else "all units"
+
+
+def _week(r: WeeklyUse) -> Spec:
+    return {"unit": _unit(r), "week": r.week, "value": r.share, "says": percent(r.share), "on": day(r.week),
+            "eligible": number(r.eligible), "active": number(r.active)}

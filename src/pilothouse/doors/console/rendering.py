@@ -30,7 +30,8 @@ def environment() -> Environment:
                       lstrip_blocks=True)
     env.filters |= {"number": number, "signed": signed, "percent": percent, "eur": eur, "day": day, "moment": moment,
                     "plural": plural, "short": short, "money": amount, "rate": rate, "lasting": lasting,
-                    "json_inside": json_inside, "span": span, "sentence": sentence}
+                    "json_inside": json_inside, "span": span, "sentence": sentence,
+                    "unit": unit}
     env.globals["formulas"] = FORMULAS
     return env
 
@@ -95,6 +96,11 @@ def span(value: str) -> str:
         return f"{day(first)} to {day(last)}" if last else day(first)
     except ValueError:
         return value
+
+
+def unit(value: str) -> str:
+    """Write the directory's short name of a unit as words: `retail-operations` is Retail operations, `it` is IT."""
+    return value.upper() if len(value) <= 3 else value.replace("-", " ").capitalize()
 
 
 def sentence(value: str) -> str:

@@ -31,13 +31,12 @@ async def experiment(desk: Desk) -> Answered:
     u = await desk.platform.portfolio.use_case(desk.call, UseCaseRef(use_case=ref.use_case))
     e = await desk.platform.experiments.experiment(desk.call, ref)
     looks, result = await desk.platform.experiments.looks(desk.call, ref), await _result(desk, e, ref)
-    curve = await desk.platform.experiments.power(desk.call, ref)
     return Page(template="experiment.html", title=f"Experiment {e.registration.slug}", rail="portfolio", demo=e.demo,
                 context=ExperimentPage(
-                    use_case=u, experiment=e, looks=looks, curve=curve, result=result, names=await desk.names(),
+                    use_case=u, experiment=e, looks=looks, result=result, names=await desk.names(),
                     deviations=await desk.platform.experiments.deviations(desk.call, ref),
                     sequence=experiment_charts.sequence(e, looks, u.slug),
-                    power=experiment_charts.power(e, curve, u.slug),
+                    power=experiment_charts.power(e, await desk.platform.experiments.power(desk.call, ref), u.slug),
                     verdict=experiment_charts.verdict(e, result, u.slug)))
 
 

@@ -52,7 +52,7 @@ async function draw(figure) {
   if (form) fitted = withBrush(fitted, brushOf(form));
   views.get(figure)?.finalize();
   const result = await vegaEmbed(place, fitted, {
-    actions: false, ast: true, defaultStyle: false, renderer: "svg", tooltip: { disableDefaultStyle: true },
+    actions: false, ast: true, defaultStyle: false, renderer: "svg", logLevel: 1, tooltip: { disableDefaultStyle: true },
     config: { aria: false },
   });
   views.set(figure, result);

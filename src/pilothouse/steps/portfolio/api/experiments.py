@@ -13,7 +13,7 @@ from pilothouse.kernel.operation import operation
 from pilothouse.kernel.store import Database, Reader, Transaction
 from pilothouse.stats.summary import summarize
 from pilothouse.steps.portfolio import store as portfolio_store
-from pilothouse.steps.portfolio.contracts import Baseline, Kpi, UseCase, UseCaseId
+from pilothouse.steps.portfolio.contracts import Kpi, UseCase, UseCaseId
 from pilothouse.steps.portfolio.contracts.cases import Measurement, TieKind
 from pilothouse.steps.portfolio.contracts.experiments import (
     Accepted,
@@ -126,15 +126,10 @@ class Experiments:
 
     @operation("GET /api/v1/use-cases/{use_case}/experiments/{experiment}/power", effect="read")
     async def power(self, call: Call, request: ExperimentRef) -> PowerCurve | None:
-        """Return what the experiment can find as registered, by size of the true effect; None where nobody can say."""
+        """Return what the registration promises to find, by size of the true effect; None where no lot is drawn."""
         call.authorize("use_case:read", on=request.use_case)
-
-        def look(reader: Reader) -> tuple[Experiment, tuple[Baseline, int] | None]:
-            e = _found(reader, call, request.use_case, request.experiment)
-            return e, portfolio_store.baseline(reader, e.registration.use_case_id, e.registration.primary)
-
-        e, held = await self._database.read(look)
-        return await asyncio.to_thread(planning.curve, e, *(held or (None, -1)))
+        e = await self._database.read(lambda r: _found(r, call, request.use_case, request.experiment))
+        return await asyncio.to_thread(planning.curve, e)
 
     @operation("GET /api/v1/use-cases/{use_case}/experiments/{experiment}/assignments/{person}", effect="read")
     async def assignment(self, call: Call, request: PersonRef) -> Assignment:

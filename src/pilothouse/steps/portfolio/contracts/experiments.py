@@ -101,20 +101,16 @@ class PowerPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerCurve:
-    """What an experiment as registered can find, by size of the true effect; none of its own data are in it."""
+    """What an experiment promised to find at its registration, by size of the true effect; no data of its own in it."""
 
     kpi: str
     unit: str
     least_effect: float
-    at_least_effect: float
-    """Power at the smallest effect worth acting on."""
     points: tuple[PowerPoint, ...]
-    assumed_sd: float
-    baseline_version: int
-    entry: int
-    """Ledger entry of the baseline that the spread comes from."""
+    spread: float
+    """Standard deviation between people's averages (KPI units) up to which the promise holds."""
     says: tuple[str, ...]
-    """What was assumed, in sentences."""
+    """What was counted, in sentences."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,6 @@
 """Plans: what must be detected and how people work together in; how many, how long and how sure out."""
 
 from collections import Counter
-from dataclasses import replace
 from datetime import date
 from math import ceil
 from statistics import fmean, pstdev
@@ -17,6 +16,10 @@ DAYS_OBSERVED_MIN = 7
 CURVE_POINTS = 24
 CURVE_REACH = 2.0
 """The curve runs from no effect to so many times the smallest one worth acting on."""
+SPREAD_STEPS = 30
+"""Halvings of six powers of ten: a spread to one part in a million."""
+INTRACLASS = 0.05
+"""Share of variance between teams that a plan assumes unless it is told a measured one."""
 
 
 def plan(request: PlanRequest, kpi: Kpi, baseline: Baseline | None) -> Plan:
@@ -88,62 +91,63 @@ def _plan(request: PlanRequest, q: Question, *, people: int, teams: int, reached
                 people_for_margin=margin, assumed_sd=(control / q.variance_left) ** 0.5, says=says)
 
 
-def curve(e: Experiment, baseline: Baseline | None, entry: int) -> PowerCurve | None:
-    """Return what an experiment can find as registered, or None where no lot is drawn or no spread is known.
+def curve(e: Experiment) -> PowerCurve | None:
+    """Return what a registration promises, by size of the true effect, or None where no lot is drawn.
 
-    People are counted as planned, half-filled teams as they are; a covariate is left out, so that with one the power
-    is higher than shown. Teams are assumed as alike as a plan assumes.
+    The registration says how many people find the smallest effect worth acting on with which power; from that follows
+    how far people's averages may spread, and from the spread the chance to find any other effect. Shares are taken as
+    means. Teams are as alike as a plan assumes by default; a sequential analysis is looked at every week.
     """
     r = e.registration
     kpi = next(k for k in e.metrics if k.slug == r.primary)
-    if r.design not in ("randomised", "cluster randomised") or baseline is None or not baseline.sd:
+    spread = _spread_promised(e) if r.design in ("randomised", "cluster randomised") else None
+    if spread is None:
         return None
-    size, variation = _teams(e)
-    request = PlanRequest(use_case_id=r.use_case_id, kpi=kpi.slug, least_effect=r.least_effect, design=r.design,
-                          monitoring=r.monitoring, power=r.power, confidence=r.confidence, cluster_size=size,
-                          size_variation=variation)
     steps = [r.least_effect * CURVE_REACH * i / CURVE_POINTS for i in range(1, CURVE_POINTS + 1)]
-    points = tuple(PowerPoint(effect=x, power=_power(e, replace(request, least_effect=x), kpi, baseline))
-                   for x in steps if _is_possible(x, kpi, baseline))
-    return PowerCurve(kpi=kpi.slug, unit=kpi.unit, least_effect=r.least_effect, points=points, assumed_sd=baseline.sd,
-                      at_least_effect=_power(e, request, kpi, baseline), baseline_version=baseline.version,
-                      entry=entry, says=_assumed(e, request, baseline))
+    return PowerCurve(kpi=kpi.slug, unit=kpi.unit, least_effect=r.least_effect, spread=spread, says=_counted(e),
+                      points=tuple(PowerPoint(effect=x, power=_power(e, x, spread)) for x in steps))
 
 
-def _teams(e: Experiment) -> tuple[float, float]:
-    """Return the mean of the registered teams' sizes and their variation (sd over mean); one person without teams."""
-    sizes = list(Counter(m.cluster for m in e.registration.members if m.cluster).values()) or [1]
-    return fmean(sizes), pstdev(sizes) / fmean(sizes)
-
-
-def _is_possible(effect: float, kpi: Kpi, baseline: Baseline) -> bool:
-    moved = baseline.mean + (effect if kpi.better == "higher" else -effect)
-    return kpi.shape != "proportion" or 0 <= moved <= 1
-
-
-def _power(e: Experiment, request: PlanRequest, kpi: Kpi, baseline: Baseline) -> float:
+def _spread_promised(e: Experiment) -> float | None:
+    """Return the standard deviation at which the promised power is just reached; None if none does, by halving."""
     r = e.registration
-    q = replace(question(request, kpi, baseline), ratio=r.treatment_share / (1 - r.treatment_share))
+    low, high = r.least_effect * 1e-3, r.least_effect * 1e3
+    if _power(e, r.least_effect, low) < r.power or _power(e, r.least_effect, high) > r.power:
+        return None
+    for _ in range(SPREAD_STEPS):
+        middle = (low * high) ** 0.5
+        low, high = (middle, high) if _power(e, r.least_effect, middle) >= r.power else (low, middle)
+    return low
+
+
+def _power(e: Experiment, effect: float, sd: float) -> float:
+    r, ratio = e.registration, e.registration.treatment_share / (1 - e.registration.treatment_share)
+    q = Question(kind="mean", change=effect, sd=sd, power=r.power, confidence=r.confidence, ratio=ratio)
     control = r.planned_n * (1 - r.treatment_share)
     if r.design == "cluster randomised":
-        teams = Clusters(size=request.cluster_size, intraclass=request.intraclass, variation=request.size_variation)
-        return power.cluster_power(q, max(1, round(control / request.cluster_size)), teams)
+        teams = _teams(e)
+        return power.cluster_power(q, max(1, round(control / teams.size)), teams)
     if r.monitoring == "sequential":
         return power.sequential_power(q, max(1, round(control)), _weekly_looks(r.starts_on, r.ends_on))
-    return power.power_of(q, control)
+    return power.power_of(q, max(1.0, control))
+
+
+def _teams(e: Experiment) -> Clusters:
+    """Return the registered teams' mean size and its variation (sd over mean)."""
+    sizes = list(Counter(m.cluster for m in e.registration.members if m.cluster).values()) or [1]
+    return Clusters(size=fmean(sizes), variation=pstdev(sizes) / fmean(sizes), intraclass=INTRACLASS)
 
 
 def _weekly_looks(first: str, last: str) -> int:
     return max(1, ceil(((date.fromisoformat(last) - date.fromisoformat(first)).days + 1) / 7))
 
 
-def _assumed(e: Experiment, request: PlanRequest, baseline: Baseline) -> tuple[str, ...]:
+def _counted(e: Experiment) -> tuple[str, ...]:
     r = e.registration
-    told = [f"{r.planned_n} people as planned, {r.treatment_share:.0%} of them treated",
-            f"standard deviation {baseline.sd:g} of the frozen baseline, version {baseline.version}"]
+    told = [f"{r.planned_n} people, {r.treatment_share:.0%} of them treated"]
     if r.design == "cluster randomised":
-        told.append(f"teams of {request.cluster_size:g} people on average, {request.intraclass:g} of the variance"
-                    " between teams")
+        teams = _teams(e)
+        told.append(f"teams of {teams.size:g} on average, {teams.intraclass:g} of the variance between teams")
     if r.monitoring == "sequential":
         told.append(f"{_weekly_looks(r.starts_on, r.ends_on)} weekly looks")
     return tuple(told)
