@@ -44,6 +44,11 @@ class Chart:
         return text if len(text) <= EMBEDDED_MAX else ""
 
     @property
+    def numbers(self) -> Mapping[str, str]:
+        """The numbers by which points are labelled on a phone, or where there are many, by the point's address."""
+        return {d["href"]: d["number"] for d in self.spec.get("data", {}).get("values", ()) if "href" in d}
+
+    @property
     def zooms(self) -> bool:
         return any(p.get("name") == "zoom" for layer in (self.spec, *self.spec["layer"])
                    for p in layer.get("params", ()))

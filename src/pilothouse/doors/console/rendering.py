@@ -118,9 +118,9 @@ def moment(value: str, zone: str = "UTC") -> str:
 
 def rate(per_second: float) -> str:
     """Write how fast work goes, in the unit of time in which whole units of it are done."""
-    for unit, seconds in (("second", 1), ("minute", 60), ("hour", 3600)):
+    for of_time, seconds in (("a second", 1), ("a minute", 60), ("an hour", 3600)):
         if per_second * seconds >= 1:
-            return f"{number(round(per_second * seconds))} a {unit}"
+            return f"{number(round(per_second * seconds))} {of_time}"
     return "less than one an hour"
 
 
