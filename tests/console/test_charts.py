@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -162,7 +163,7 @@ def test_times_rates_and_units_are_written_as_people_say_them() -> None:
                                                               "less than one an hour"]
     assert [lasting(s) for s in (0.2, 59, 120, 7200)] == ["1 s", "59 s", "2 min", "2.0 h"]
     assert span("2026-03-02 to 2026-03-29") == "2 March 2026 to 29 March 2026" and span("as recorded") == "as recorded"
-    assert [unit(u) for u in ("retail-operations", "it")] == ["Retail operations", "IT"]
+    assert [unit(u) for u in ("retail-operations", "it-data")] == ["Retail operations", "IT data"]
 
 
 def test_the_script_is_made_once_behind_the_answers_and_taken_from_the_cache_afterwards(tmp_path: Path) -> None:
@@ -207,9 +208,17 @@ def test_a_page_keeps_its_pictures_where_no_script_can_be_written(tmp_path: Path
     asyncio.run(story())
 
 
-def test_room_for_labels_shrinks_on_a_phone() -> None:
-    spec = framed([{"mark": {"type": "text"}, "encoding": {"tooltip": hover(a="A")}}], height=10, right=99,
-                  narrow_right=7)
-    assert spec["padding"]["right"] == 99
-    narrow = charts.themed(spec, dark=False, narrow=True)
-    assert narrow["padding"]["right"] == 7 and narrow["params"][0] == {"name": "narrow", "value": True}
+def test_labels_beside_the_plot_take_their_room_from_it_and_stay_inside_the_picture() -> None:
+    short, long = (framed([{"mark": {"type": "text", "align": "left", "text": text}, "encoding": {
+        "x": {"field": "x", "type": "quantitative"}, "tooltip": hover(x="x")}}], height=10) | {
+            "data": {"values": [{"x": 0}, {"x": 10}]}} for text in ("a", "a label that is rather long"))
+
+    async def drawn() -> list[str]:
+        drawing = Drawing()
+        try:
+            return [await drawing.svg(spec, dark=False) for spec in (short, long)]
+        finally:
+            drawing.close()
+
+    ends = [max(float(x) for x in re.findall(r"translate\(([0-9.]+),0\)", svg)) for svg in asyncio.run(drawn())]
+    assert ends[1] < ends[0] - 100

@@ -6,7 +6,6 @@ from math import cos, pi, sin
 from pilothouse.doors.console.charts import (
     BLUE,
     GREEN,
-    LABEL_PX,
     ORANGE,
     PURPLE,
     VERMILLION,
@@ -60,7 +59,7 @@ def distribution(o: CaseOutcome, address: str) -> Chart:
                  columns=("NPV", "P10", "P50", "P90", "Above zero"), rows=tuple(
                      (name, amount(s.npv.p10), amount(s.npv.p50), amount(s.npv.p90), percent(s.above_zero))
                      for name, _, _, s in sides),
-                 spec=framed([*layers, *stems, zero, *words], height=170, right=70, left=60, narrow_right=20, top=38))
+                 spec=framed([*layers, *stems, zero, *words], height=170))
 
 
 def _height(b: Bin) -> float:
@@ -93,7 +92,7 @@ def tornado(o: CaseOutcome, address: str) -> Chart:
             {"mark": {"type": "point", "filled": True, "size": 60, "color": BLUE, "opacity": 1},
              "encoding": {"x": {"field": "high", **x}, "y": y, "tooltip": told}},
             {**AT_ZERO, "encoding": {"x": {"field": "zero", **x}}}],
-            height=22 * max(1, len(rows)), right=12, left=8, top=4), "data": {"values": rows}})
+            height=22 * max(1, len(rows))), "data": {"values": rows}})
 
 
 def payback(o: CaseOutcome, address: str) -> Chart:
@@ -124,7 +123,7 @@ def payback(o: CaseOutcome, address: str) -> Chart:
             {**AT_ZERO, "encoding": {"y": {"field": "zero", **y}}},
             {"data": {"values": last}, "mark": {"type": "text", "align": "left", "dx": 6},
              "encoding": {"x": x, "y": {"field": "at", **y}, "text": {"field": "says"}}}],
-            height=200, right=LABEL_PX + 10, top=8), "data": {"values": rows}})
+            height=200), "data": {"values": rows}})
 
 
 def placed_in(found: Prioritised) -> tuple[Placed, ...]:
@@ -175,8 +174,8 @@ def _quadrants(shown: Sequence[Placed], currency: str, brush: Mapping[str, tuple
          "mark": {"type": "point", "filled": True, "size": 110, "cursor": "pointer"},
          "encoding": {**at, "color": colour, "shape": shape, "opacity": seen, "tooltip": hover(
              title="use case", quadrant="quadrant", money="NPV, P50 (P10 to P90)", hardness="complexity (range)")}},
-        {"mark": {"type": "text", "limit": 220, **LABEL_AT}, "encoding": {**at, "text": named, "opacity": seen}}],
-        height=360, right=LABEL_PX, narrow_right=14),
+        {"mark": {"type": "text", "limit": 280, **LABEL_AT}, "encoding": {**at, "text": named, "opacity": seen}}],
+        height=360),
         "data": {"values": _dots(shown)}}
 
 
@@ -242,4 +241,4 @@ def frontier(found: Selection, address: str) -> Chart | None:
              "encoding": {"x": {"field": "at", **x}}},
             {"data": {"values": asked}, "mark": {"type": "text", "y": -8}, "encoding": {
                 "x": {"field": "at", **x}, "text": {"field": "says"}}}],
-            height=180, right=40, left=10, top=24))
+            height=180))

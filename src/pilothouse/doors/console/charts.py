@@ -12,8 +12,6 @@ BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", 
 Spec = dict[str, Any]
 WIDE_PX, NARROW_PX = 640, 340
 """Whole width of a picture beside text, and on a phone; with scripts a chart takes the width that is there."""
-LABEL_PX = 120
-"""Room at the right for a label that starts at the last point."""
 EMBEDDED_MAX = 24_000
 """Characters of a specification that a page carries itself; a larger one is fetched once the page stands."""
 ZOOMS: Spec = {"name": "zoom", "select": {"type": "interval", "zoom": "wheel![event.ctrlKey]"}, "bind": "scales"}
@@ -64,27 +62,19 @@ def theme() -> Mapping[str, Spec]:
 
 def themed(spec: Spec, *, dark: bool, narrow: bool = False) -> Spec:
     """Return a specification ready to draw: with its theme, and with its width."""
-    fitted = {**spec, "width": NARROW_PX if narrow else WIDE_PX}
-    if narrow:
-        fitted |= spec["usermeta"]["narrow"]
-        fitted["params"] = [{**p, "value": True} if p["name"] == "narrow" else p for p in spec["params"]]
-    return {**fitted, "config": theme()["dark" if dark else "light"]}
+    params = [{**p, "value": narrow} if p["name"] == "narrow" else p for p in spec["params"]]
+    return {**spec, "width": NARROW_PX if narrow else WIDE_PX, "params": params,
+            "config": theme()["dark" if dark else "light"]}
 
 
-def framed(layers: Sequence[Spec], *, height: int, right: int = LABEL_PX, narrow_right: int | None = None,
-           left: int = 0, top: int = 14, params: Sequence[Spec] = ()) -> Spec:
-    """Return layers as one picture that fills the width it is given, with room for its labels.
-
-    `narrow_right` is the room for labels on a phone, where marks may test the parameter `narrow`.
-    """
-    padding = {"left": left + 4, "top": top, "bottom": 4, "right": right}
-    narrow = {"padding": {**padding, "left": 4, "right": right if narrow_right is None else narrow_right}}
+def framed(layers: Sequence[Spec], *, height: int, params: Sequence[Spec] = ()) -> Spec:
+    """Return layers as one picture that fills the width it is given, labels included; marks may test `narrow`."""
     for layer in layers:  # where scales are bound to a drag Vega clips every mark, and labels stand outside the plot
         if layer["mark"]["type"] == "text":
             layer["mark"] = {"clip": False, **layer["mark"]}
-    return {"$schema": SCHEMA, "background": None, "width": WIDE_PX, "height": height, "padding": padding,
-            "autosize": {"type": "fit-x", "contains": "padding"}, "usermeta": {"narrow": narrow},
-            "params": [{"name": "narrow", "value": False}, *params], "layer": list(layers)}
+    return {"$schema": SCHEMA, "background": None, "width": WIDE_PX, "height": height, "padding": 4,
+            "autosize": {"type": "fit-x", "contains": "padding"}, "layer": list(layers),
+            "params": [{"name": "narrow", "value": False}, *params]}
 
 
 def hover(**titles: str) -> list[Spec]:
@@ -112,5 +102,4 @@ def bars(rows: Sequence[Mapping[str, Any]], *, title: str) -> Spec:
          "encoding": {"x": x, "y": y, "tooltip": hover(name="", value=title)}},
         {"data": data, "mark": {"type": "text", "align": "left", "dx": 4},
          "encoding": {"x": x, "y": y, "text": {"field": "value"}}}],
-        # Room at the left: the reader's typeface may be wider than the one the labels were measured in.
-        height=24 * len(rows), right=32, left=8, top=4)
+        height=24 * len(rows))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from pilothouse.doors.console.charts import BLUE, GREEN, LABEL_PX, PURPLE, ZOOMS, Chart, Spec, framed, hover, line_at
+from pilothouse.doors.console.charts import BLUE, GREEN, PURPLE, ZOOMS, Chart, Spec, framed, hover, line_at
 from pilothouse.doors.console.kpi_charts import digits_of
 from pilothouse.doors.console.rendering import day, number, percent, signed
 from pilothouse.steps.portfolio.contracts import Kpi
@@ -77,7 +77,7 @@ def _sequence(e: Experiment, rows: Sequence[Spec], unit: str) -> Spec:
         *line_at(planned, "planned end: stop", x),
         {"mark": {"type": "point", "filled": True, "size": 70, "color": BLUE, "opacity": 1},
          "encoding": {"x": people, "y": {"field": "value", **y}, "tooltip": told}}],
-        height=260, right=LABEL_PX + 16, narrow_right=LABEL_PX, top=26), "data": {"values": list(rows)}}
+        height=260), "data": {"values": list(rows)}}
 
 
 def power(e: Experiment, curve: PowerCurve | None, use_case: str) -> Chart | None:
@@ -115,7 +115,7 @@ def _power(e: Experiment, curve: PowerCurve, rows: Sequence[Spec]) -> Spec:
          "encoding": {"x": {"field": "effect", **x}, "y": {"field": "power", **y}}},
         {"data": {"values": at}, "mark": {"type": "text", "align": "left", "dx": 9, "dy": 12}, "encoding": {
             "x": {"field": "effect", **x}, "y": {"field": "power", **y}, "text": {"field": "chance"}}}],
-        height=180, right=24, narrow_right=16, top=26)
+        height=180)
 
 
 def verdict(e: Experiment, result: ExperimentResult | None, use_case: str) -> Chart | None:
@@ -160,4 +160,4 @@ def _verdict(e: Experiment, rows: Sequence[Spec], kpi: Kpi) -> Spec:
          "encoding": {"y": y, "x": {"field": "value", **x}, "tooltip": told}},
         {"data": data, "mark": {"type": "text", "dy": 16}, "encoding": {
             "y": y, "x": {"field": "value", **x}, "text": {"field": "effect"}}}],
-        height=56 * len(rows), right=50, left=20, narrow_right=40, top=34)
+        height=56 * len(rows))

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pilothouse.doors.console.charts import (
     BLUE,
     GREEN,
-    LABEL_PX,
     ORANGE,
     PURPLE,
     SKY,
@@ -69,7 +68,7 @@ def _level(unit_of: str, baseline: float, baseline_says: str, bar: float, row: S
          "encoding": {"x": {"field": "value", **x}, "tooltip": told}},
         {"data": data, "mark": {"type": "text", "dy": 16}, "encoding": {
             "x": {"field": "value", **x}, "text": {"field": "says"}}}],
-        height=70, right=60, left=60, narrow_right=36, top=34)
+        height=70)
 
 
 def matrix(points: Sequence[MatrixPoint], *, query: str = "", brush: Mapping[str, tuple[float, float]] | None = None
@@ -122,9 +121,9 @@ def _scatter(dots: Sequence[Spec], brush: Mapping[str, tuple[float, float]] | No
                      "opacity": {"condition": {"param": "brush", "value": 1}, "value": 0.3},
                      "tooltip": hover(title="use case", kind="stage", cost="work today", complexity="complexity",
                                       **{"from": "counted for"})}}
-    label: Spec = {"mark": {"type": "text", "limit": 230, **LABEL_AT}, "encoding": {
+    label: Spec = {"mark": {"type": "text", "limit": 280, **LABEL_AT}, "encoding": {
         "x": x, "y": y, "text": named, "opacity": {"condition": {"param": "brush", "value": 1}, "value": 0.45}}}
-    return {**framed([point, label], height=tall, right=LABEL_PX + 20, narrow_right=12), "data": {"values": [
+    return {**framed([point, label], height=tall), "data": {"values": [
         {**d, "align": p.align, "dx": p.dx, "dy": p.dy} for d, p in zip(dots, named_at, strict=True)]}}
 
 
@@ -177,8 +176,8 @@ def _lines(rows: Sequence[WeeklyUse]) -> Spec:
         {"data": {"values": known}, "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1},
          "encoding": {**at, "tooltip": told}},
         {"data": {"values": [{**r, "week": weeks[-1]} for r in ends]}, "mark": {
-            "type": "text", "align": "left", "dx": 10, "dy": {"expr": "datum.dy"}, "limit": LABEL_PX + 10},
-         "encoding": {**at, "text": {"field": "unit"}}}], height=LINES_PX, right=LABEL_PX + 20, narrow_right=LABEL_PX)
+            "type": "text", "align": "left", "dx": 10, "dy": {"expr": "datum.dy"}, "limit": 150},
+         "encoding": {**at, "text": {"field": "unit"}}}], height=LINES_PX)
 
 
 def _apart(ends: Sequence[Spec], most: float) -> list[Spec]:

@@ -99,8 +99,9 @@ def span(value: str) -> str:
 
 
 def unit(value: str) -> str:
-    """Write the directory's short name of a unit as words: `retail-operations` is Retail operations, `it` is IT."""
-    return value.upper() if len(value) <= 3 else value.replace("-", " ").capitalize()
+    """Write the directory's short name of a unit as words: `it-data` is IT data."""
+    words = [w.upper() if len(w) <= 2 else w for w in value.split("-")]
+    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 
 
 def sentence(value: str) -> str:

@@ -5,7 +5,7 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 const views = new Map();
 
 const narrowed = (spec) => ({
-  ...spec, ...spec.usermeta.narrow,
+  ...spec,
   params: spec.params.map((p) => (p.name === "narrow" ? { ...p, value: true } : p)),
 });
 
@@ -53,9 +53,9 @@ async function draw(figure) {
   views.get(figure)?.finalize();
   const result = await vegaEmbed(place, fitted, {
     actions: false, ast: true, defaultStyle: false, renderer: "svg", logLevel: 1, tooltip: { disableDefaultStyle: true },
-    config: { aria: false },
   });
   views.set(figure, result);
+  place.querySelector("svg")?.setAttribute("aria-hidden", "true"); // its place says it in words, its table in numbers
   figure.dataset.drawn = String(width);
   result.view.addEventListener("click", (event, item) => {
     const to = item?.datum?.href;
