@@ -136,7 +136,7 @@ def test_the_same_filter_works_without_scripts_and_by_keyboard(plain: Page, page
     plain.press("[name=complexity_to]", "Enter")
     assert plain.locator("#listed tbody tr").count() == 2
     assert "2 of 7 use cases in this range" in plain.inner_text("#listed caption")
-    assert plain.locator("figure.chart img").is_visible()
+    plain.wait_for_selector("figure.chart img", state="visible")
     plain.goto(demo.address + "/portfolio?spend_from=much")
     assert plain.locator("#filter-refused").inner_text().startswith("write a number")
     assert plain.locator("#listed tbody tr").count() == 7

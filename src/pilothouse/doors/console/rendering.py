@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from pilothouse.doors.console.formulas import FORMULAS
+from pilothouse.doors.console.prose import prose, ticked
 from pilothouse.kernel.clock import instant
 from pilothouse.kernel.quantity import Money
 
@@ -31,7 +32,7 @@ def environment() -> Environment:
     env.filters |= {"number": number, "signed": signed, "percent": percent, "eur": eur, "day": day, "moment": moment,
                     "plural": plural, "short": short, "money": amount, "rate": rate, "lasting": lasting,
                     "json_inside": json_inside, "span": span, "sentence": sentence,
-                    "unit": unit}
+                    "unit": unit, "ticked": ticked, "prose": prose}
     env.globals["formulas"] = FORMULAS
     return env
 

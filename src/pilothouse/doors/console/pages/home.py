@@ -123,7 +123,14 @@ async def drawing(desk: Desk) -> Answered:
 
 async def _queue(desk: Desk) -> Rows:
     waiting_reviews = await desk.platform.oversight.list_reviews(desk.call, ReviewQuery(limit=99))
-    return _counted(Counter(r.use_case + (" (overdue)" if r.is_overdue else "") for r in waiting_reviews))
+    titles = await _titles(desk.platform, desk.call)
+    return _counted(Counter(titles.get(r.use_case, r.use_case) + (", overdue" if r.is_overdue else "")
+                            for r in waiting_reviews))
+
+
+async def _titles(platform: Platform, call: Call) -> Mapping[str, str]:
+    """Return the titles of use cases by short name."""
+    return {u.slug: u.title for u in await platform.portfolio.list_use_cases(call, PortfolioQuery())}
 
 
 async def _sources(desk: Desk) -> Rows:
@@ -138,7 +145,8 @@ async def _reasons(desk: Desk) -> Rows:
 
 async def _mine(desk: Desk) -> Rows:
     mine = await desk.platform.gateway.my_answers(desk.call, NoFields())
-    return _counted(Counter(f"{m.answer.use_case}, {m.answer.status}" for m in mine))
+    titles = await _titles(desk.platform, desk.call)
+    return _counted(Counter(f"{titles.get(m.answer.use_case, m.answer.use_case)}, {m.answer.status}" for m in mine))
 
 
 def _counted(counts: Mapping[str, int]) -> Rows:
@@ -192,8 +200,10 @@ async def waiting(platform: Platform, call: Call) -> tuple[Waiting, ...]:
     """Return what a person must do: reviews, and gates that somebody other than the owner decides."""
     found: list[Waiting] = []
     if call.may("oversight:review", on="*"):
+        titles = await _titles(platform, call)
         for r in await platform.oversight.list_reviews(call, ReviewQuery(limit=50)):
-            found.append(Waiting(rail="oversight", title=f"Review: {r.use_case}", address=f"/reviews/{r.id}",
+            title = f"Review: {titles.get(r.use_case, r.use_case)}"
+            found.append(Waiting(rail="oversight", title=title, address=f"/reviews/{r.id}",
                                  since=r.opened_at, urgent=r.is_overdue))
     for late in await platform.samples.stale(call, StaleQuery(owner=call.principal.id)):
         found.append(Waiting(rail="portfolio", title=f"Measure {late.kpi_title} of {late.title}: {late.status}",
