@@ -79,7 +79,7 @@ def tornado(o: CaseOutcome, address: str) -> Chart:
     x: Spec = {"type": "quantitative", "title": f"NPV with all benefits, {o.currency}", "axis": MONEY,
                "scale": {"zero": False}}
     y: Spec = {"field": "input", "type": "nominal", "title": None, "sort": {"field": "order"},
-               "axis": {"labelLimit": 190}}
+               "axis": {"labelLimit": {"expr": "narrow ? 120 : 220"}}}
     told = hover(input="input", at_low="NPV at its P10", at_high="NPV at its P90", grade="grade")
     says = "Nothing varies." if not rows else (
         f"{o.tornado[0].input} moves the NPV with all benefits most, from {rows[0]['at_low']} to {rows[0]['at_high']}.")

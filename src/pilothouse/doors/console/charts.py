@@ -93,7 +93,7 @@ def line_at(value: float, says: str, x: Spec, *, dy: int = 0) -> list[Spec]:
 
 def bars(rows: Sequence[Mapping[str, Any]], *, title: str) -> Spec:
     """Show counts by name as horizontal bars from zero, labelled with their value."""
-    y = {"field": "name", "type": "nominal", "title": None, "sort": None, "axis": {"labelLimit": 260}}
+    y = {"field": "name", "type": "nominal", "title": None, "sort": None, "axis": {"labelLimit": {"expr": "narrow ? 130 : 260"}}}
     x = {"field": "value", "type": "quantitative", "title": title, "scale": {"domainMin": 0},
          "axis": {"tickMinStep": 1, "format": ",d"}}
     data = {"values": sorted((dict(r) for r in rows), key=lambda r: -int(r["value"]))}
