@@ -1,6 +1,7 @@
 """Charts of money: distribution, tornado, payback, matrix with ellipses, frontier."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import cos, pi, sin
 
 from pilothouse.doors.console.charts import (
@@ -19,7 +20,7 @@ from pilothouse.doors.console.filtering import Rectangle
 from pilothouse.doors.console.kpi_charts import LABEL_AT, NUMBERS_FROM, PLOT_PX, brushed
 from pilothouse.doors.console.labelling import placed
 from pilothouse.doors.console.rendering import amount, number, percent
-from pilothouse.steps.portfolio.contracts.cases import Bin, CaseOutcome
+from pilothouse.steps.portfolio.contracts.cases import Bin, CaseOutcome, Side
 from pilothouse.steps.portfolio.contracts.planning import Placed, Prioritised, Selection
 
 TORNADO_BARS = 10
@@ -31,35 +32,56 @@ AT_ZERO: Spec = {"data": {"values": [{"zero": 0}]}, "mark": {"type": "rule", "st
 MONEY = {"format": "~s"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One reading of a case as the distribution shows it."""
+
+    name: str
+    bins: Sequence[Bin]
+    colour: str
+    side: Side
+
+
 def distribution(o: CaseOutcome, address: str) -> Chart:
     """Show how the NPV is spread, on released cash and on all benefits; the dashed line is 0."""
-    sides = (("released cash only", o.histogram_hard, BLUE, o.hard), ("all benefits", o.histogram_whole, ORANGE,
-                                                                     o.whole))
-    x: Spec = {"type": "quantitative", "title": f"NPV, {o.currency} of {o.price_year}", "axis": MONEY}
-    y: Spec = {"type": "quantitative", "title": None, "axis": None, "scale": {"domainMin": 0}}
-    layers: list[Spec] = [{"data": {"values": [_bin(o, name, b) for b in bins]},
-               "mark": {"type": "bar", "color": colour, "opacity": 0.55, "binSpacing": 0},
-               "encoding": {"x": {"field": "low", **x, "bin": {"binned": True}}, "x2": {"field": "high"},
-                            "y": {"field": "height", **y}, "tooltip": hover(name="", span="NPV", says="draws")}}
-              for name, bins, colour, _ in sides]
-    # the higher label stands above the lower one, so that they never cover each other
-    labels: list[Spec] = [{"says": f"{name}, P50 {amount(side.npv.p50)}", "at": float(side.npv.p50.amount),
-               "top": max(_height(b) for b in bins)} for name, bins, _, side in sides]
-    words: list[Spec] = [{"data": {"values": [label]}, "mark": {"type": "text", "y": y_px, "align": "center"},
-              "encoding": {"x": {"field": "at", **x}, "text": {"field": "says"}}}
-             for label, y_px in zip(labels, (-22, -7), strict=True)]
-    stems: list[Spec] = [{"data": {"values": [label]}, "mark": {"type": "rule", "color": colour, "size": 1.5},
-              "encoding": {"x": {"field": "at", **x}}}
-             for label, colour in zip(labels, (BLUE, ORANGE), strict=True)]
-    zero = {**AT_ZERO, "encoding": {"x": {"field": "zero", **x}}}
+    readings = (Reading(name="released cash only", bins=o.histogram_hard, colour=BLUE, side=o.hard),
+                Reading(name="all benefits", bins=o.histogram_whole, colour=ORANGE, side=o.whole))
+    told = tuple((r.name, amount(r.side.npv.p10), amount(r.side.npv.p50), amount(r.side.npv.p90),
+                  percent(r.side.above_zero)) for r in readings)
     says = "Distribution of the NPV. " + " ".join(
-        f"{name.capitalize()}: P10 {amount(s.npv.p10)}, P50 {amount(s.npv.p50)}, P90 {amount(s.npv.p90)}, above zero in"
-        f" {percent(s.above_zero)} of draws." for name, _, _, s in sides)
-    return Chart(address=address, says=says, source=f"Source: {o.method}. The dashed line is 0.",
-                 columns=("NPV", "P10", "P50", "P90", "Above zero"), rows=tuple(
-                     (name, amount(s.npv.p10), amount(s.npv.p50), amount(s.npv.p90), percent(s.above_zero))
-                     for name, _, _, s in sides),
-                 spec=framed([*layers, *stems, zero, *words], height=170))
+        f"{name.capitalize()}: P10 {p10}, P50 {p50}, P90 {p90}, above zero in {above} of draws."
+        for name, p10, p50, p90, above in told)
+    return Chart(address=address, says=says, source=f"Source: {o.method}. The dashed line is 0.", rows=told,
+                 columns=("NPV", "P10", "P50", "P90", "Above zero"), spec=_distribution(o, readings))
+
+
+def _distribution(o: CaseOutcome, readings: Sequence[Reading]) -> Spec:
+    x: Spec = {"type": "quantitative", "title": f"NPV, {o.currency} of {o.price_year}", "axis": MONEY}
+    zero = {**AT_ZERO, "encoding": {"x": {"field": "zero", **x}}}
+    edges = [edge for r in readings for b in r.bins for edge in (b.low, b.high)]
+    middle = (min(edges) + max(edges)) / 2
+    return framed([*(_histogram(o, r, x) for r in readings), zero, *(
+        layer for n, r in enumerate(reversed(readings)) for layer in _median(r, x, middle, y_px=-7 - 15 * n))],
+        height=170)
+
+
+def _histogram(o: CaseOutcome, r: Reading, x: Spec) -> Spec:
+    y: Spec = {"field": "height", "type": "quantitative", "title": None, "axis": None, "scale": {"domainMin": 0}}
+    return {"data": {"values": [_bin(o, r.name, b) for b in r.bins]},
+            "mark": {"type": "bar", "color": r.colour, "opacity": 0.55, "binSpacing": 0},
+            "encoding": {"x": {"field": "low", **x, "bin": {"binned": True}}, "x2": {"field": "high"}, "y": y,
+                         "tooltip": hover(name="", span="NPV", says="draws")}}
+
+
+def _median(r: Reading, x: Spec, middle: float, *, y_px: int) -> Sequence[Spec]:
+    """Return the line at a reading's P50, and its label above the plot, which runs into the picture."""
+    at = float(r.side.npv.p50.amount)
+    data = {"values": [{"says": f"{r.name}, P50 {amount(r.side.npv.p50)}", "at": at}]}
+    runs: Spec = {"align": "left", "dx": 4} if at < middle else {"align": "right", "dx": -4}
+    return ({"data": data, "mark": {"type": "rule", "color": r.colour, "size": 1.5},
+             "encoding": {"x": {"field": "at", **x}}},
+            {"data": data, "mark": {"type": "text", "y": y_px, **runs},
+             "encoding": {"x": {"field": "at", **x}, "text": {"field": "says"}}})
 
 
 def _height(b: Bin) -> float:
@@ -101,7 +123,8 @@ def payback(o: CaseOutcome, address: str) -> Chart:
              "high": float(m.hard_p90.amount), "whole": float(m.whole_p50.amount),
              "cash": f"{amount(m.hard_p50)} ({amount(m.hard_p10)} to {amount(m.hard_p90)})",
              "all": amount(m.whole_p50)} for m in o.months]
-    x: Spec = {"field": "month", "type": "quantitative", "title": "month", "axis": {"tickMinStep": 1, "format": "d"}}
+    x: Spec = {"field": "month", "type": "quantitative", "title": "month", "axis": {"tickMinStep": 1, "format": "d"},
+               "scale": {"domain": [0, o.months[-1].month], "nice": False}}
     y: Spec = {"type": "quantitative", "title": f"cumulative present value, {o.currency}", "axis": MONEY}
     last = [{"month": rows[-1]["month"], "at": rows[-1]["half"], "says": "released cash, P50"},
             {"month": rows[-1]["month"], "at": rows[-1]["whole"], "says": "all benefits, P50"}]
@@ -175,7 +198,7 @@ def _quadrants(shown: Sequence[Placed], currency: str, brush: Mapping[str, tuple
          "encoding": {**at, "color": colour, "shape": shape, "opacity": seen, "tooltip": hover(
              title="use case", quadrant="quadrant", money="NPV, P50 (P10 to P90)", hardness="complexity (range)")}},
         {"mark": {"type": "text", "limit": 280, **LABEL_AT}, "encoding": {**at, "text": named, "opacity": seen}}],
-        height=360),
+        height=360, right=28),
         "data": {"values": _dots(shown)}}
 
 

@@ -67,12 +67,16 @@ def themed(spec: Spec, *, dark: bool, narrow: bool = False) -> Spec:
             "config": theme()["dark" if dark else "light"]}
 
 
-def framed(layers: Sequence[Spec], *, height: int, params: Sequence[Spec] = ()) -> Spec:
-    """Return layers as one picture that fills the width it is given, labels included; marks may test `narrow`."""
+def framed(layers: Sequence[Spec], *, height: int, right: int = 4, params: Sequence[Spec] = ()) -> Spec:
+    """Return layers as one picture that fills the width it is given, labels included; marks may test `narrow`.
+
+    Vega makes room for a label as it stood in the wider plot: one that does not start at the edge needs `right` more.
+    """
     for layer in layers:  # where scales are bound to a drag Vega clips every mark, and labels stand outside the plot
         if layer["mark"]["type"] == "text":
             layer["mark"] = {"clip": False, **layer["mark"]}
-    return {"$schema": SCHEMA, "background": None, "width": WIDE_PX, "height": height, "padding": 4,
+    return {"$schema": SCHEMA, "background": None, "width": WIDE_PX, "height": height,
+            "padding": {"left": 4, "top": 4, "bottom": 4, "right": right},
             "autosize": {"type": "fit-x", "contains": "padding"}, "layer": list(layers),
             "params": [{"name": "narrow", "value": False}, *params]}
 
@@ -93,7 +97,8 @@ def line_at(value: float, says: str, x: Spec, *, dy: int = 0) -> list[Spec]:
 
 def bars(rows: Sequence[Mapping[str, Any]], *, title: str) -> Spec:
     """Show counts by name as horizontal bars from zero, labelled with their value."""
-    y = {"field": "name", "type": "nominal", "title": None, "sort": None, "axis": {"labelLimit": {"expr": "narrow ? 130 : 260"}}}
+    y = {"field": "name", "type": "nominal", "title": None, "sort": None,
+         "axis": {"labelLimit": {"expr": "narrow ? 130 : 260"}}}
     x = {"field": "value", "type": "quantitative", "title": title, "scale": {"domainMin": 0},
          "axis": {"tickMinStep": 1, "format": ",d"}}
     data = {"values": sorted((dict(r) for r in rows), key=lambda r: -int(r["value"]))}

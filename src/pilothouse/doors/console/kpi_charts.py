@@ -123,7 +123,7 @@ def _scatter(dots: Sequence[Spec], brush: Mapping[str, tuple[float, float]] | No
                                       **{"from": "counted for"})}}
     label: Spec = {"mark": {"type": "text", "limit": 280, **LABEL_AT}, "encoding": {
         "x": x, "y": y, "text": named, "opacity": {"condition": {"param": "brush", "value": 1}, "value": 0.45}}}
-    return {**framed([point, label], height=tall), "data": {"values": [
+    return {**framed([point, label], height=tall, right=28), "data": {"values": [
         {**d, "align": p.align, "dx": p.dx, "dy": p.dy} for d, p in zip(dots, named_at, strict=True)]}}
 
 
