@@ -89,7 +89,8 @@ def _height(b: Bin) -> float:
 
 
 def _bin(o: CaseOutcome, name: str, b: Bin) -> Spec:
-    return {"name": name, "low": b.low, "high": b.high, "height": _height(b), "says": percent(b.share, 1),
+    return {"name": name, "low": round(b.low, 2), "high": round(b.high, 2),
+            "height": float(f"{_height(b):.4g}"), "says": percent(b.share, 1),
             "span": f"{o.currency} {number(round(b.low))} to {number(round(b.high))}"}
 
 
@@ -119,8 +120,8 @@ def tornado(o: CaseOutcome, address: str) -> Chart:
 
 def payback(o: CaseOutcome, address: str) -> Chart:
     """Show the cumulative present value by month: released cash with its band, all benefits beside it."""
-    rows = [{"month": m.month, "low": float(m.hard_p10.amount), "half": float(m.hard_p50.amount),
-             "high": float(m.hard_p90.amount), "whole": float(m.whole_p50.amount),
+    rows = [{"month": m.month, "low": round(m.hard_p10.amount), "half": round(m.hard_p50.amount),
+             "high": round(m.hard_p90.amount), "whole": round(m.whole_p50.amount),
              "cash": f"{amount(m.hard_p50)} ({amount(m.hard_p10)} to {amount(m.hard_p90)})",
              "all": amount(m.whole_p50)} for m in o.months]
     x: Spec = {"field": "month", "type": "quantitative", "title": "month", "axis": {"tickMinStep": 1, "format": "d"},

@@ -12,7 +12,7 @@ BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", 
 Spec = dict[str, Any]
 WIDE_PX, NARROW_PX = 640, 340
 """Whole width of a picture beside text, and on a phone; with scripts a chart takes the width that is there."""
-EMBEDDED_MAX = 24_000
+EMBEDDED_MAX = 12_000
 """Characters of a specification that a page carries itself; a larger one is fetched once the page stands."""
 ZOOMS: Spec = {"name": "zoom", "select": {"type": "interval", "zoom": "wheel![event.ctrlKey]"}, "bind": "scales"}
 """Drag moves, Ctrl and wheel zooms, a double click returns: the wheel alone still scrolls the page."""
@@ -38,7 +38,7 @@ class Chart:
     @property
     def embedded(self) -> str:
         """The specification as JSON for the page, or nothing when it is too large to carry."""
-        text = json.dumps(self.spec, separators=(",", ":"))
+        text = json.dumps(self.spec, separators=(",", ":"), ensure_ascii=False)
         return text if len(text) <= EMBEDDED_MAX else ""
 
     @property
