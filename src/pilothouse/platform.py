@@ -8,6 +8,7 @@ from pilothouse.directory.privacy import Privacy
 from pilothouse.kernel.explorer import LedgerExplorer
 from pilothouse.kernel.jobs import Jobs
 from pilothouse.kernel.operation import Operation, operations_of
+from pilothouse.kernel.work import LongWork
 from pilothouse.steps.adoption.api import Adoption
 from pilothouse.steps.gateway.api import Gateway
 from pilothouse.steps.knowledge.api import Knowledge
@@ -48,6 +49,7 @@ class Platform:
     adoption: Adoption
     rollout: Rollout
     connections: Connections
+    work: LongWork
 
     def operations(self) -> Iterator[Operation]:
         """Yield every public operation: the one list that all doors are made from."""

@@ -56,7 +56,7 @@ def doors_of(a: Assembled, workspace: Workspace, ownership: Ownership) -> Doors:
     """Put all doors of a server in front of a platform."""
     settings = workspace.settings
     identity = Identity(a.platform.directory, a.access, a.clock, local=(ownership.token, workspace.operator()))
-    drawing = Drawing()
+    drawing = Drawing(workspace.home / "cache")
     chat, other = ChatCompletions(a.platform), ModelsAndEmbeddings(a.platform)
     mcp = McpEndpoint(a.platform, identity, version=version("pilothouse"))
     console = Console(platform=a.platform, identity=identity, drawing=drawing, secure=_secure(settings),

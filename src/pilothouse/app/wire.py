@@ -32,6 +32,7 @@ from pilothouse.kernel.ids import ORGANISATION, Mint, PrincipalId, TenantId, Tra
 from pilothouse.kernel.jobs import Handler, Job
 from pilothouse.kernel.ledger import Entry
 from pilothouse.kernel.principal import Grant, Principal
+from pilothouse.kernel.work import LongWork
 from pilothouse.platform import Platform
 from pilothouse.steps.adoption.api import Adoption
 from pilothouse.steps.adoption.plugs import AdoptionFacts
@@ -222,7 +223,8 @@ async def assemble(workspace: Workspace) -> Assembled:
                         strategy=Strategy(database=database, mint=mint, portfolio=portfolio),
                         knowledge=knowledge, gateway=gateway, people=people, oversight=oversight, workflows=workflows,
                         adoption=adoption, rollout=rollout,
-                        connections=_connections(database, knowledge, jobs))
+                        connections=_connections(database, knowledge, jobs),
+                        work=LongWork(database=database, jobs=jobs, owed=frozenset({ERASE_JOB})))
 
     def system() -> Call:
         return Call(principal=SYSTEM, access=access, trace=TraceId(secrets.token_hex(16)), at=clock.now(), door="job")

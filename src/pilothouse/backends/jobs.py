@@ -24,9 +24,14 @@ MIGRATIONS = (
         "create index job_due on job (state, due_at)",
         "create table subscription (name text primary key, position integer not null)",
     )),
+    Migration(name="jobs/0002_rate", statements=(
+        "alter table job add column run_at text not null default ''",
+        "alter table job add column run_from integer not null default 0",
+    )),
 )
 LEASE = timedelta(seconds=15)
-_JOB = "select id, kind, key, payload, state, cursor, done, total, error, started_at, updated_at from job "
+_JOB = ("select id, kind, key, payload, state, cursor, done, total, error, started_at, updated_at, run_at, run_from "
+        "from job ")
 _START = ("insert into job (id, kind, key, payload, state, cursor, done, total, error, started_at, updated_at, due_at, "
           "attempts, owner, leased_until) values (?, ?, ?, ?, 'waiting', '', 0, ?, '', ?, ?, ?, 0, '', '') "
           "on conflict do nothing")
@@ -81,9 +86,27 @@ class DurableJobs:
         rows = await self._database.read(lambda reader: reader.rows(sql, *((kind,) if kind else ())))
         return [_job(row) for row in rows]
 
-    async def cancel(self, call: Call, job_id: str) -> None:
+    def read(self, reader: Reader, job_id: str) -> Job:
+        """Return one job; raises JobMissing."""
+        return found(reader, job_id)
+
+    def cancel(self, tx: Transaction, job_id: str) -> bool:
         """End a job where it stands; twice is the same as once. Raises JobMissing, or JobFinished when it is over."""
-        await self._database.write(call, lambda tx: self._cancel(tx, job_id))
+        job = found(tx, job_id)
+        if job.state in ("done", "failed"):
+            raise JobFinished(f"this job is {job.state} already; there is nothing left to cancel", job=job_id)
+        return tx.run(f"update job set state = 'cancelled', owner = '', updated_at = ? where id = ? and {_OPEN}",  # noqa: S608
+                      stamp(self._clock.now()), job_id) == 1
+
+    def resume(self, tx: Transaction, job_id: str) -> bool:
+        """Let a job go on from its cursor; twice is the same as once. Raises JobMissing, or JobFinished when done."""
+        job, now = found(tx, job_id), stamp(self._clock.now())
+        if job.state == "done":
+            raise JobFinished("this job is done already; there is nothing left to do", job=job_id)
+        moved = tx.run("update job set state = 'waiting', error = '', attempts = 0, owner = '', leased_until = '', "
+                       "due_at = ?, updated_at = ? where id = ? and state in ('cancelled', 'failed')", now, now, job_id)
+        self._started = self._started or moved == 1
+        return moved == 1
 
     async def reclaim(self, call: Call) -> int:
         """Take back the leases of processes that died; only who owns the whole workspace may know that they did."""
@@ -106,17 +129,10 @@ class DurableJobs:
 
     def _claim(self, tx: Transaction, call: Call, job_id: str, owner: str) -> "Lease | None":
         now = stamp(self._clock.now())
-        taken = tx.run(f"update job set state = 'running', owner = ?, leased_until = ?, updated_at = ? "  # noqa: S608
-                       f"where id = ? and {_OPEN} and due_at <= ? and leased_until <= ?",
-                       owner, self._until(), now, job_id, now, now)
+        taken = tx.run(f"update job set state = 'running', owner = ?, leased_until = ?, updated_at = ?, "  # noqa: S608
+                       f"run_at = ?, run_from = done where id = ? and {_OPEN} and due_at <= ? and leased_until <= ?",
+                       owner, self._until(), now, now, job_id, now, now)
         return Lease(jobs=self, call=call, owner=owner, job=found(tx, job_id)) if taken else None
-
-    def _cancel(self, tx: Transaction, job_id: str) -> None:
-        job = found(tx, job_id)
-        if job.state in ("done", "failed"):
-            raise JobFinished(f"this job is {job.state} already; there is nothing left to cancel", job=job_id)
-        tx.run("update job set state = 'cancelled', owner = '', updated_at = ? where id = ?",
-               stamp(self._clock.now()), job_id)
 
     def _until(self) -> str:
         return stamp(self._clock.now() + LEASE)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from pilothouse.kernel.call import Call
+from pilothouse.kernel.clock import instant
 from pilothouse.kernel.ledger import Entry
-from pilothouse.kernel.store import Transaction
+from pilothouse.kernel.store import Reader, Transaction
 
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
@@ -28,6 +29,24 @@ class Job:
     error: str
     started_at: str
     updated_at: str
+    run_at: str = ""
+    """When a process last took it up; what it did before does not tell how fast it goes now."""
+    run_from: int = 0
+    """What was done by then."""
+
+    @property
+    def per_second(self) -> float | None:
+        """How many units a second the present run does; None before it has done one."""
+        if self.state != "running" or not self.run_at or self.done <= self.run_from:
+            return None
+        took = (instant(self.updated_at) - instant(self.run_at)).total_seconds()
+        return (self.done - self.run_from) / took if took > 0 else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it lasts still at that rate; None while rate or total is unknown."""
+        rate = self.per_second
+        return None if rate is None or self.total is None else max(0, self.total - self.done) / rate
 
 
 class Progress(Protocol):
@@ -61,7 +80,20 @@ class Jobs(Protocol):
 
     async def list(self, *, kind: str = "") -> Sequence[Job]: ...
 
-    async def cancel(self, call: Call, job_id: str) -> None: ...
+    def read(self, reader: Reader, job_id: str) -> Job:
+        """Return one job as it stands in a snapshot or a transaction."""
+        ...
+
+    def cancel(self, tx: Transaction, job_id: str) -> bool:
+        """End a job where it stands, in the caller's transaction; returns False if it was cancelled before.
+
+        What it did up to its last `advance` stays; the next one is refused and rolls back with its effects.
+        """
+        ...
+
+    def resume(self, tx: Transaction, job_id: str) -> bool:
+        """Let a cancelled or failed job go on from its cursor; returns False if it is open already."""
+        ...
 
 
 Subscription = Callable[[Call, Sequence[Entry]], Awaitable[None]]

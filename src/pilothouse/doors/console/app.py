@@ -6,7 +6,7 @@ from urllib.parse import quote, unquote
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from pilothouse.directory import tokens
@@ -53,7 +53,8 @@ class Console:
     def routes(self) -> list[Route]:
         """Return all routes of the console."""
         return [
-            Route("/static/{name}", _static), Route("/assist.js", _static),
+            Route("/static/charts-{digest}.js", self._script), Route("/static/{name}", _static),
+            Route("/assist.js", _static),
             Route("/sign-in", self._sign_in_page, methods=["GET"]), Route("/sign-in", self._sign_in, methods=["POST"]),
             Route("/sign-out", self._sign_out, methods=["POST"]),
             *(Route(p.path, self._endpoint(p), methods=[p.verb]) for p in PLACES)]
@@ -88,7 +89,9 @@ class Console:
         if isinstance(answered, GoTo):
             return _see(answered.address, says=answered.says)
         if isinstance(answered, Picture):
-            svg = await self.drawing.svg(answered.spec, dark=answered.dark)
+            if answered.plain:
+                return JSONResponse(answered.spec, headers=dict(rendering.HEADERS))
+            svg = await self.drawing.svg(answered.spec, dark=answered.dark, narrow=answered.narrow)
             return Response(svg, media_type="image/svg+xml", headers={**rendering.HEADERS, **_PICTURE})
         if isinstance(answered, Download):
             return Response(answered.body, media_type=answered.media_type, headers={
@@ -106,7 +109,23 @@ class Console:
             "page": page, "c": page.context, "me": call.principal, "may": lambda p, on="*": call.may(p, on=on),
             "cases": [(u.slug, u.title) for u in cases], "case": request.path_params.get("use_case", ""),
             "form_token": form_token, "rail": rail_of(call, waiting), "says": _said(request),
-            "path": request.url.path, "has_htmx": rendering.htmx() is not None})
+            "path": request.url.path, "has_htmx": rendering.htmx() is not None, "ids": rendering.Ids(
+                "f" if request.headers.get("hx-request") == "true" else "p"), "script": self._script_address})
+
+    def _script_address(self) -> str:
+        """Return where the charts' script lies, or nothing while it is not made; only pages with a chart ask."""
+        script = self.drawing.script()
+        return f"/static/charts-{script.digest}.js" if script else ""
+
+    async def _script(self, request: Request) -> Response:
+        """Serve the charts' script: its address names its content, so that a browser may keep it for good."""
+        script = await self.drawing.made()
+        if script is None or request.path_params["digest"] != script.digest:
+            return Response("no such file", 404)
+        packs = "gzip" in request.headers.get("accept-encoding", "")
+        return Response(script.packed if packs else script.body, media_type="text/javascript", headers={
+            "cache-control": "public, max-age=31536000, immutable", "vary": "accept-encoding",
+            "x-content-type-options": "nosniff", **({"content-encoding": "gzip"} if packs else {})})
 
     async def _refused(self, request: Request, call: Call, form_token: str, place: Place,
                        refused: PilothouseError) -> Response:

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pilothouse.doors.console.charts import Chart
 from pilothouse.doors.console.desk import RefusedForm
+from pilothouse.doors.console.filtering import Rectangle
 from pilothouse.steps.portfolio.contracts import UseCase
 from pilothouse.steps.portfolio.contracts.cases import Case, CaseLine, CaseOutcome, CaseVersion, Comparison, Input
-from pilothouse.steps.portfolio.contracts.planning import Prioritised, Selection, SpendReport
+from pilothouse.steps.portfolio.contracts.planning import Placed, Prioritised, Selection, SpendReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +44,8 @@ class CasePage:
     asked: tuple[Asked, ...]
     splits: tuple[Split, ...]
     outcome: CaseOutcome | None
-    query: str
-    """The address's query, so that pictures show what the page computes."""
+    pictures: Mapping[str, Chart]
+    """Distribution, tornado and payback of what the page computes; empty without an outcome."""
     scenario: str
     began: int
     """The frozen version that the form began from; 0 for the starter."""
@@ -69,8 +71,13 @@ class PrioritiesPage:
 
     found: Prioritised
     weights: Mapping[str, float]
-    query: str
-    says: str
+    matrix: Chart | None
+    listed: tuple[Placed, ...]
+    """Those that the rectangle leaves."""
+    within: Rectangle
+    ends: Mapping[str, tuple[float, float]]
+    """Ends of the matrix's axes."""
+    refused: RefusedForm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,5 +87,5 @@ class BudgetPage:
     found: Selection | None
     spend: SpendReport
     typed: Mapping[str, str]
-    query: str
+    frontier: Chart | None
     refused: RefusedForm = field(default_factory=RefusedForm)

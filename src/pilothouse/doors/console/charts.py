@@ -1,93 +1,110 @@
-"""Charts as Vega-Lite specifications with one theme: direct labels, intervals as bands, baselines dashed and dated."""
+"""Charts: a specification with its words and its numbers; one theme, two widths, the same drawing everywhere."""
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
-SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 Spec = dict[str, Any]
-LABEL_PX = 110
-"""Room at the right for a label that starts at the last point."""
+WIDE_PX, NARROW_PX = 640, 340
+"""Whole width of a picture beside text, and on a phone; with scripts a chart takes the width that is there."""
+EMBEDDED_MAX = 12_000
+"""Characters of a specification that a page carries itself; a larger one is fetched once the page stands."""
+ZOOMS: Spec = {"name": "zoom", "select": {"type": "interval", "zoom": "wheel![event.ctrlKey]"}, "bind": "scales"}
+"""Drag moves, Ctrl and wheel zooms, a double click returns: the wheel alone still scrolls the page."""
 
 
-def themed(spec: Spec, *, dark: bool) -> Spec:
-    """Return a specification with the console's colours, in light or dark."""
-    ink, quiet, line = ("#eceff1", "#aab3bb", "#343a41") if dark else ("#16191d", "#535b63", "#d5d9dd")
-    axis = {"labelColor": quiet, "titleColor": quiet, "gridColor": line, "domainColor": line, "tickColor": line,
-            "titleFontWeight": "normal", "labelFontSize": 12, "titleFontSize": 12}
-    return {"$schema": SCHEMA, "background": None, **spec, "config": {
-        "font": "system-ui, sans-serif", "view": {"stroke": None}, "axis": axis,
-        "text": {"color": ink, "fontSize": 12}, "title": {"color": ink, "fontSize": 13, "anchor": "start"}}}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """What a page shows as one picture: `says` is the whole of it in words, `rows` are its numbers."""
+
+    address: str
+    """Where the server draws it, as SVG."""
+    says: str
+    spec: Spec
+    source: str = ""
+    """Source, period and how to read it; stands under the picture."""
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    """The numbers as the page writes them; empty where `table_at` names a table that has them already."""
+    table_at: str = ""
+    brushes: str = ""
+    """Id of the form whose `<field>_from` and `<field>_to` a dragged rectangle fills."""
+
+    @property
+    def embedded(self) -> str:
+        """The specification as JSON for the page, or nothing when it is too large to carry."""
+        text = json.dumps(self.spec, separators=(",", ":"), ensure_ascii=False)
+        return text if len(text) <= EMBEDDED_MAX else ""
+
+    @property
+    def numbers(self) -> Mapping[str, str]:
+        """The numbers by which points are labelled on a phone, or where there are many, by the point's address."""
+        return {d["href"]: d["number"] for d in self.spec.get("data", {}).get("values", ()) if "href" in d}
+
+    @property
+    def zooms(self) -> bool:
+        return any(p.get("name") == "zoom" for layer in (self.spec, *self.spec["layer"])
+                   for p in layer.get("params", ()))
 
 
-def kpi_change(*, unit: str, baseline: float, baseline_from: str, current: float, low: float, high: float, bar: float
-               ) -> Spec:
-    """Show a KPI's level now with its interval, beside its frozen baseline (dashed) and the bar it must clear."""
-    rows = [{"what": "now", "value": current, "low": baseline + low, "high": baseline + high}]
-    lines = [{"at": baseline, "says": f"baseline, {baseline_from}"}, {"at": bar, "says": "bar"}]
-    x = {"type": "quantitative", "title": unit, "scale": {"zero": False, "nice": True}}
-    return {"width": 460, "height": 90, "padding": {"left": 5, "top": 5, "bottom": 5, "right": LABEL_PX}, "layer": [
-        {"data": {"values": lines}, "mark": {"type": "rule", "strokeDash": [5, 4], "color": PURPLE, "size": 1.5},
-         "encoding": {"x": {"field": "at", **x}}},
-        {"data": {"values": lines}, "mark": {"type": "text", "align": "left", "dx": 4, "dy": -34},
-         "encoding": {"x": {"field": "at", **x}, "text": {"field": "says"}}},
-        {"data": {"values": rows}, "mark": {"type": "rule", "size": 6, "color": BLUE, "opacity": 0.45},
-         "encoding": {"x": {"field": "low", **x}, "x2": {"field": "high"}}},
-        {"data": {"values": rows}, "mark": {"type": "point", "filled": True, "size": 90, "color": BLUE},
-         "encoding": {"x": {"field": "value", **x}}}]}
+@cache
+def theme() -> Mapping[str, Spec]:
+    """Return the colours and typefaces of charts, in light and in dark: pages, pictures and papers share them."""
+    file = files("pilothouse.doors.console") / "static" / "chart-theme.json"
+    found: Mapping[str, Spec] = json.loads(file.read_text(encoding="utf8"))
+    return found
 
 
-def effects(rows: Sequence[Mapping[str, Any]], *, unit: str, bar: float) -> Spec:
-    """Show an effect with its interval at each look, beside no effect and the smallest one worth acting on."""
-    lines = [{"at": 0.0, "says": "no effect"}, {"at": bar, "says": "worth acting on"}]
-    y = {"field": "name", "type": "nominal", "title": None, "sort": None}
-    x = {"type": "quantitative", "title": unit, "scale": {"zero": False, "nice": True}}
-    return {"width": 460, "padding": {"left": 40, "top": 20, "bottom": 5, "right": LABEL_PX}, "layer": [
-        {"data": {"values": lines}, "mark": {"type": "rule", "strokeDash": [5, 4], "color": PURPLE, "size": 1.5},
-         "encoding": {"x": {"field": "at", **x}}},
-        {"data": {"values": lines}, "mark": {"type": "text", "align": "left", "dx": 4, "y": -8},
-         "encoding": {"x": {"field": "at", **x}, "text": {"field": "says"}}},
-        {"data": {"values": list(rows)}, "mark": {"type": "rule", "size": 6, "color": BLUE, "opacity": 0.45},
-         "encoding": {"y": y, "x": {"field": "low", **x}, "x2": {"field": "high"}}},
-        {"data": {"values": list(rows)}, "mark": {"type": "point", "filled": True, "size": 90, "color": BLUE},
-         "encoding": {"y": y, "x": {"field": "value", **x}}}]}
+def themed(spec: Spec, *, dark: bool, narrow: bool = False) -> Spec:
+    """Return a specification ready to draw: with its theme, and with its width."""
+    params = [{**p, "value": narrow} if p["name"] == "narrow" else p for p in spec["params"]]
+    return {**spec, "width": NARROW_PX if narrow else WIDE_PX, "params": params,
+            "config": theme()["dark" if dark else "light"]}
 
 
-def matrix(points: Sequence[Mapping[str, Any]]) -> Spec:
-    """Show use cases by complexity (points) and what their work costs today (EUR a month), labelled in place."""
-    x = {"field": "complexity", "type": "quantitative", "title": "complexity, points", "scale": {"domainMin": 0}}
-    y = {"field": "spend", "type": "quantitative", "title": "cost of the work today, EUR a month",
-         "scale": {"domainMin": 0}}
-    colour = {"field": "quick_win", "type": "nominal", "legend": None,
-              "scale": {"domain": [True, False], "range": [GREEN, BLUE]}}
-    return {"width": 520, "height": 300, "padding": {"left": 5, "top": 12, "bottom": 5, "right": 2 * LABEL_PX},
-            "data": {"values": list(points)}, "layer": [
-        {"mark": {"type": "point", "filled": True, "size": 120}, "encoding": {"x": x, "y": y, "color": colour}},
-        {"mark": {"type": "text", "align": "left", "dx": 9}, "encoding": {"x": x, "y": y, "text": {"field": "title"}}}]}
+def framed(layers: Sequence[Spec], *, height: int, right: int = 4, params: Sequence[Spec] = ()) -> Spec:
+    """Return layers as one picture that fills the width it is given, labels included; marks may test `narrow`.
+
+    Vega makes room for a label as it stood in the wider plot: one that does not start at the edge needs `right` more.
+    """
+    for layer in layers:  # where scales are bound to a drag Vega clips every mark, and labels stand outside the plot
+        if layer["mark"]["type"] == "text":
+            layer["mark"] = {"clip": False, **layer["mark"]}
+    return {"$schema": SCHEMA, "background": None, "width": WIDE_PX, "height": height,
+            "padding": {"left": 4, "top": 4, "bottom": 4, "right": right},
+            "autosize": {"type": "fit-x", "contains": "padding"}, "layer": list(layers),
+            "params": [{"name": "narrow", "value": False}, *params]}
 
 
-def weekly(rows: Sequence[Mapping[str, Any]], *, title: str, share: bool) -> Spec:
-    """Show one line a unit over weeks, labelled at its end; weeks under the cohort floor leave a gap."""
-    y = {"field": "value", "type": "quantitative", "title": title, "scale": {"domainMin": 0},
-         "axis": {"format": ".0%"} if share else {}}
-    x = {"field": "week", "type": "temporal", "title": None, "axis": {"format": "%d %b", "tickCount": "week"}}
-    colour = {"field": "unit", "type": "nominal", "legend": None,
-              "scale": {"range": [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY]}}
-    return {"width": 600, "height": 240, "data": {"values": list(rows)}, "layer": [
-        {"mark": {"type": "line", "point": True, "invalid": "break-paths-show-domains"},
-         "encoding": {"x": x, "y": y, "color": colour}},
-        {"mark": {"type": "text", "align": "left", "dx": 6}, "encoding": {
-            "x": {"aggregate": "max", **x}, "y": {"aggregate": {"argmax": "week"}, **y}, "color": colour,
-            "text": {"field": "unit"}}}]}
+def hover(**titles: str) -> list[Spec]:
+    """Return what the pointer shows over a mark: fields, already written as text, with their titles."""
+    return [{"field": field, "type": "nominal", "title": title} for field, title in titles.items()]
+
+
+def line_at(value: float, says: str, x: Spec, *, dy: int = 0) -> list[Spec]:
+    """Return a dashed vertical line with its words above it."""
+    at = {"values": [{"at": value, "says": says}]}
+    return [{"data": at, "mark": {"type": "rule", "strokeDash": [5, 4], "color": PURPLE, "size": 1.5},
+             "encoding": {"x": {"field": "at", **x}, "tooltip": hover(says="line")}},
+            {"data": at, "mark": {"type": "text", "align": "center", "y": -8 + dy},
+             "encoding": {"x": {"field": "at", **x}, "text": {"field": "says"}}}]
 
 
 def bars(rows: Sequence[Mapping[str, Any]], *, title: str) -> Spec:
     """Show counts by name as horizontal bars from zero, labelled with their value."""
-    y = {"field": "name", "type": "nominal", "title": None, "sort": "-x", "axis": {"labelLimit": 320}}
+    y = {"field": "name", "type": "nominal", "title": None, "sort": None,
+         "axis": {"labelLimit": {"expr": "narrow ? 130 : 260"}}}
     x = {"field": "value", "type": "quantitative", "title": title, "scale": {"domainMin": 0},
          "axis": {"tickMinStep": 1, "format": ",d"}}
-    # Room at the left: the reader's typeface may be wider than the one the labels were measured in.
-    room = {"left": 48, "top": 5, "bottom": 5, "right": 28}
-    return {"width": 380, "padding": room, "data": {"values": list(rows)}, "layer": [
-        {"mark": {"type": "bar", "color": BLUE}, "encoding": {"x": x, "y": y}},
-        {"mark": {"type": "text", "align": "left", "dx": 4}, "encoding": {"x": x, "y": y, "text": {"field": "value"}}}]}
+    data = {"values": sorted((dict(r) for r in rows), key=lambda r: -int(r["value"]))}
+    return framed([
+        {"data": data, "mark": {"type": "bar", "color": BLUE},
+         "encoding": {"x": x, "y": y, "tooltip": hover(name="", value=title)}},
+        {"data": data, "mark": {"type": "text", "align": "left", "dx": 4},
+         "encoding": {"x": x, "y": y, "text": {"field": "value"}}}],
+        height=24 * len(rows))

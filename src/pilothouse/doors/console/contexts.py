@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pilothouse.directory.contracts import Person
+from pilothouse.doors.console.charts import Chart
 from pilothouse.doors.console.desk import RefusedForm
+from pilothouse.doors.console.filtering import Rectangle
 from pilothouse.kernel.explorer import Head, InclusionProof
 from pilothouse.kernel.jobs import Job
 from pilothouse.kernel.ledger import Entry
+from pilothouse.kernel.work import Work
 from pilothouse.steps.adoption.contracts import UsageReport
 from pilothouse.steps.gateway.contracts import Askable, Explained, ModelRoute, Receipt
 from pilothouse.steps.knowledge.contracts import (
@@ -44,9 +47,19 @@ class PortfolioPage:
     """Every use case, as a table and as the matrix."""
 
     use_cases: tuple[UseCase, ...]
-    points: tuple[MatrixPoint, ...]
-    matrix_says: str
+    """One page of those that the rectangle leaves."""
+    points: Mapping[str, MatrixPoint]
+    """By slug."""
+    matrix: Chart | None
+    within: Rectangle
+    ends: Mapping[str, float]
+    """Upper ends of the matrix's axes."""
+    count: int
+    everything: int
+    page: int
+    pages: int
     owners: Mapping[str, str]
+    refused: RefusedForm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +87,8 @@ class UseCasePage:
 
     use_case: UseCase
     owner: str
-    kpis: tuple[KpiStanding, ...]
+    kpis: tuple[tuple[KpiStanding, Chart | None], ...]
+    """Each KPI with its picture."""
     gate: GateAssessment
     decisions: tuple[DecidedGate, ...]
     reasons: tuple[Reason, ...]
@@ -141,6 +155,9 @@ class ExperimentPage:
     deviations: tuple[Deviation, ...]
     result: ExperimentResult | None
     names: Mapping[str, str]
+    sequence: Chart | None
+    power: Chart | None
+    verdict: Chart | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,8 +166,8 @@ class KpiPage:
 
     use_case: UseCase
     standing: KpiStanding
+    picture: Chart | None
     batches: tuple[Batch, ...]
-    formula: str
     versions: tuple[BaselineVersion, ...] = ()
     may_measure: bool = False
     refused: RefusedForm = field(default_factory=RefusedForm)
@@ -205,12 +222,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pictured:
-    """The one picture of a home: where it is drawn, what it says in words, and where its figures come from."""
+    """The one picture of a home, and the question it answers."""
 
     title: str
-    address: str
-    says: str
-    source: str
+    chart: Chart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,9 +240,18 @@ class HomePage:
     """(use case's slug, what happened), newest first."""
 
     waiting: tuple[Waiting, ...]
-    jobs: tuple[Job, ...]
+    jobs: tuple[Work | Job, ...]
+    """Long work that goes on, or failed."""
     answers: tuple[Explained, ...]
     use_cases: tuple[UseCase, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkPage:
+    """One piece of long work, with what ending it would mean."""
+
+    work: Work
+    may_end: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,6 +340,7 @@ class AdoptionPage:
     use_cases: tuple[UseCase, ...]
     chosen: str
     report: UsageReport | None
+    weekly: Chart | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

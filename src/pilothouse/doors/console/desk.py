@@ -5,7 +5,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pilothouse.doors.console.charts import Chart, Spec
 from pilothouse.kernel.call import Call
+from pilothouse.kernel.errors import Missing
 from pilothouse.platform import Platform
 
 
@@ -26,10 +28,12 @@ class Desk:
     form_token: str = ""
     zone: str = "UTC"
 
-    @property
-    def dark(self) -> bool:
-        """Whether a picture is wanted for dark pages."""
-        return self.query.get("theme") == "dark"
+    def picture(self, chart: Chart | None) -> "Picture":
+        """Return a chart as the address asks for it: dark, for a phone, or as its specification."""
+        if chart is None:
+            raise Missing("there is nothing to draw yet; the page says what is missing")
+        return Picture(spec=chart.spec, dark=self.query.get("theme") == "dark", narrow="narrow" in self.query,
+                       plain="spec" in self.query)
 
     async def names(self) -> Mapping[str, str]:
         """Return everybody's name by id, so that pages can say who did something."""
@@ -75,10 +79,16 @@ class Download:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A chart to draw, in light or dark."""
+    """A chart to draw, in light or dark, wide or for a phone; `plain` asks for the specification instead."""
 
-    spec: dict[str, Any]
+    spec: Spec
     dark: bool
+    narrow: bool = False
+    plain: bool = False
+
+
+DRAWN_AS = frozenset({"theme", "narrow", "spec"})
+"""Names in an address that say how a picture is drawn, not what is in it."""
 
 
 Answered = Page | GoTo | Download | Picture

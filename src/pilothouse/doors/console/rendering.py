@@ -8,7 +8,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
+from pilothouse.doors.console.formulas import FORMULAS
+from pilothouse.doors.console.prose import prose, ticked
 from pilothouse.kernel.clock import instant
 from pilothouse.kernel.quantity import Money
 
@@ -27,8 +30,22 @@ def environment() -> Environment:
                       autoescape=select_autoescape(default=True, default_for_string=True), trim_blocks=True,
                       lstrip_blocks=True)
     env.filters |= {"number": number, "signed": signed, "percent": percent, "eur": eur, "day": day, "moment": moment,
-                    "plural": plural, "short": short, "money": amount}
+                    "plural": plural, "short": short, "money": amount, "rate": rate, "lasting": lasting,
+                    "json_inside": json_inside, "span": span, "sentence": sentence,
+                    "unit": unit, "ticked": ticked, "prose": prose}
+    env.globals["formulas"] = FORMULAS
     return env
+
+
+class Ids:
+    """Hands out ids that are unique in one page; a fragment's never meet those of the page it goes into."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix, self._count = prefix, 0
+
+    def next(self) -> str:
+        self._count += 1
+        return f"{self._prefix}{self._count}"
 
 
 def render(template: str, context: Mapping[str, Any]) -> str:
@@ -73,12 +90,54 @@ def day(value: str) -> str:
     return f"{at.day} {at:%B %Y}"
 
 
+def span(value: str) -> str:
+    """Write `2026-03-02 to 2026-05-31` as days; anything else stays as it is."""
+    first, _, last = value.partition(" to ")
+    try:
+        return f"{day(first)} to {day(last)}" if last else day(first)
+    except ValueError:
+        return value
+
+
+def unit(value: str) -> str:
+    """Write the directory's short name of a unit as words: `it-data` is IT data."""
+    words = [w.upper() if len(w) <= 2 else w for w in value.split("-")]
+    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
+
+
+def sentence(value: str) -> str:
+    """Write a clause as a sentence of its own."""
+    return f"{value[:1].upper()}{value[1:]}" + ("" if value.endswith((".", "?", "!")) else ".")
+
+
 def moment(value: str, zone: str = "UTC") -> str:
     """Write an instant in the reader's zone, with the zone named."""
     if not value:
         return "no date"
     at = instant(value).astimezone(ZoneInfo(zone))
     return f"{at.day} {at:%b %Y, %H:%M} {at:%Z}"
+
+
+def rate(per_second: float) -> str:
+    """Write how fast work goes, in the unit of time in which whole units of it are done."""
+    for of_time, seconds in (("a second", 1), ("a minute", 60), ("an hour", 3600)):
+        if per_second * seconds >= 1:
+            return f"{number(round(per_second * seconds))} {of_time}"
+    return "less than one an hour"
+
+
+def lasting(seconds: float) -> str:
+    """Write how long something lasts, as people say it."""
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{number(seconds / 3600)} h"
+
+
+def json_inside(text: str) -> Markup:
+    """Return JSON that may stand inside a script element: nothing in it can end that element or open a comment."""
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -143,21 +143,41 @@ async def a_cancelled_job_stops_at_its_next_step(database: Database, desk: Desk)
     handler = counting(database)
 
     async def cancel_first(progress: Progress) -> None:
-        await desk.jobs.cancel(CALL, job_id)
+        await database.write(CALL, lambda tx: desk.jobs.cancel(tx, job_id))
         await handler(progress)
 
     await desk.runner(cancel_first).run_until_idle()
     assert (await desk.only()).state == "cancelled"
     assert await recorded(database) == []
-    await desk.jobs.cancel(CALL, job_id)
+    assert not await database.write(CALL, lambda tx: desk.jobs.cancel(tx, job_id))
     assert await desk.runner(handler).run_until_idle() == 0
+
+
+async def a_cancelled_job_goes_on_from_its_cursor_when_resumed(database: Database, desk: Desk) -> None:
+    job_id = await desk.start()
+    handler = counting(database)
+
+    async def cancel_in_the_middle(progress: Progress) -> None:
+        await counting(database, stop_at=2, problem=Unavailable("away"))(progress)
+
+    await desk.runner(cancel_in_the_middle).run_until_idle()
+    await database.write(CALL, lambda tx: desk.jobs.cancel(tx, job_id))
+    before = await recorded(database)
+    assert before and (await desk.only()).per_second is None
+    assert await database.write(CALL, lambda tx: desk.jobs.resume(tx, job_id))
+    assert not await database.write(CALL, lambda tx: desk.jobs.resume(tx, job_id))
+    await desk.runner(handler).run_until_idle()
+    after = await recorded(database)
+    assert (await desk.only()).state == "done"
+    assert list(after)[:len(before)] == list(before) and len(set(after)) == len(after)
 
 
 async def only_an_open_job_can_be_cancelled(database: Database, desk: Desk) -> None:
     job_id = await desk.start()
     await desk.runner(counting(database)).run_until_idle()
-    assert await raised(desk.jobs.cancel(CALL, job_id), JobFinished)
-    assert await raised(desk.jobs.cancel(CALL, "job_unknown"), JobMissing)
+    assert await raised(database.write(CALL, lambda tx: desk.jobs.cancel(tx, job_id)), JobFinished)
+    assert await raised(database.write(CALL, lambda tx: desk.jobs.resume(tx, job_id)), JobFinished)
+    assert await raised(database.write(CALL, lambda tx: desk.jobs.cancel(tx, "job_unknown")), JobMissing)
 
 
 async def two_processes_never_work_on_one_job(database: Database, desk: Desk) -> None:

@@ -1,8 +1,8 @@
 """Steps 7 and 8 in the console: who uses what by unit and week, and whom the open phases serve."""
 
-from pilothouse.doors.console import charts
+from pilothouse.doors.console import kpi_charts
 from pilothouse.doors.console.contexts import AdoptionPage, RolloutPage, RolloutRow
-from pilothouse.doors.console.desk import Answered, Desk, GoTo, Page, Picture, Places
+from pilothouse.doors.console.desk import Answered, Desk, GoTo, Page, Places
 from pilothouse.kernel.errors import Invalid
 from pilothouse.kernel.operation import NoFields
 from pilothouse.steps.adoption.contracts import AdoptionQuery, UsageReport
@@ -20,7 +20,8 @@ async def adoption(desk: Desk) -> Answered:
     chosen = desk.query.get("use_case") or (cases[0].slug if cases else "")
     report = await _report(desk, chosen) if chosen else None
     return Page(template="adoption.html", title="Adoption", rail="adoption", demo=bool(report and report.demo),
-                context=AdoptionPage(use_cases=cases, chosen=chosen, report=report))
+                context=AdoptionPage(use_cases=cases, chosen=chosen, report=report,
+                                     weekly=kpi_charts.weekly(report, chosen) if report else None))
 
 
 async def _live(desk: Desk) -> tuple[UseCase, ...]:
@@ -35,11 +36,8 @@ async def _report(desk: Desk, use_case: str) -> UsageReport:
 @places.get("/adoption/weekly.svg")
 async def weekly_picture(desk: Desk) -> Answered:
     """Draw the weekly active share by unit; withheld weeks leave a gap."""
-    report = await _report(desk, desk.query.get("use_case", ""))
-    rows = [{"unit": r.unit or "all units", "week": r.week, "value": r.share} for r in report.rows]
-    shown = {r["unit"] for r in rows if r["value"] is not None}
-    return Picture(dark=desk.dark, spec=charts.weekly([r for r in rows if r["unit"] in shown],
-                                                      title="weekly active share", share=True))
+    chosen = desk.query.get("use_case", "")
+    return desk.picture(kpi_charts.weekly(await _report(desk, chosen), chosen))
 
 
 @places.get("/rollout")

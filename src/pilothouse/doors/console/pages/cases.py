@@ -6,10 +6,11 @@ from urllib.parse import urlencode
 
 from pilothouse.doors.console import case_charts, case_forms
 from pilothouse.doors.console.case_contexts import BudgetPage, CasePage, ComparisonPage, PrioritiesPage
-from pilothouse.doors.console.charts import Spec
-from pilothouse.doors.console.desk import Answered, Desk, Download, GoTo, Page, Picture, Places, RefusedForm
+from pilothouse.doors.console.charts import Chart
+from pilothouse.doors.console.desk import DRAWN_AS, Answered, Desk, Download, GoTo, Page, Places, RefusedForm
+from pilothouse.doors.console.filtering import Rectangle, rectangle
 from pilothouse.kernel.codec import convert
-from pilothouse.kernel.errors import Conflict, Invalid, Missing
+from pilothouse.kernel.errors import Conflict, Invalid
 from pilothouse.kernel.operation import NoFields
 from pilothouse.steps.portfolio.contracts import UseCase, UseCaseRef
 from pilothouse.steps.portfolio.contracts.cases import (
@@ -22,13 +23,14 @@ from pilothouse.steps.portfolio.contracts.cases import (
     CaseVersion,
     FreezeCase,
 )
-from pilothouse.steps.portfolio.contracts.planning import RankRequest, Selection, SelectRequest, Weights
+from pilothouse.steps.portfolio.contracts.planning import Prioritised, RankRequest, Selection, SelectRequest, Weights
 from pilothouse.steps.portfolio.errors import NoSuchCase
 
 places = Places()
 PICTURES = {"distribution": case_charts.distribution, "tornado": case_charts.tornado, "payback": case_charts.payback}
 DRAWS = 100_000
-FORM_ONLY = ("form_token", "theme", "reason", "scenario", "version", "as")
+FORM_ONLY = (*DRAWN_AS, "form_token", "reason", "scenario", "version", "as")
+AXES = ("complexity", "value")
 WEIGHTS = ("value", "fit", "ease", "safety", "evidence")
 SELECT = ("budget", "squad_weeks", "objective", "step")
 ASKED_FIRST = {"budget": "100000", "squad_weeks": "40", "objective": "whole"}
@@ -86,7 +88,7 @@ def _scenario(fields: dict[str, str]) -> str:
 
 
 def _query(fields: dict[str, str]) -> str:
-    return urlencode({k: v for k, v in fields.items() if k not in ("form_token", "theme", "reason", "as")})
+    return urlencode({k: v for k, v in fields.items() if k not in (*DRAWN_AS, "form_token", "reason", "as")})
 
 
 def _drafted(u: UseCase, began: CaseVersion | None, start: Case, fields: dict[str, str], seed: int) -> Drafted:
@@ -110,7 +112,7 @@ async def _page(desk: Desk, d: Drafted, computed: tuple[Case, CaseOutcome] | Non
         use_case=d.use_case.id))
     context = CasePage(
         use_case=d.use_case, case=shown, asked=case_forms.asked(shown), splits=case_forms.splits(shown),
-        outcome=outcome, query=d.query, scenario=d.scenario, versions=versions, seed=d.seed,
+        outcome=outcome, pictures=_pictures(d, outcome), scenario=d.scenario, versions=versions, seed=d.seed,
         began=d.began.version if d.began else 0,
         shown=d.began if not d.was_typed else None, refused=refused,
         may_freeze=desk.call.may("case:write", on=d.use_case.id))
@@ -120,16 +122,22 @@ async def _page(desk: Desk, d: Drafted, computed: tuple[Case, CaseOutcome] | Non
                 status=422 if refused.message and not desk.fragment else 200)
 
 
+def _pictures(d: Drafted, outcome: CaseOutcome | None) -> Mapping[str, Chart]:
+    if outcome is None:
+        return {}
+    asked = f"?{d.query}" if d.query else ""
+    return {name: draw(outcome, f"/use-cases/{d.use_case.slug}/case/{name}.svg{asked}")
+            for name, draw in PICTURES.items()}
+
+
 @places.get("/use-cases/{use_case}/case/{picture}.svg")
 async def case_picture(desk: Desk) -> Answered:
     """Draw what the same address shows: distribution, tornado or payback."""
-    draw = PICTURES.get(desk.path["picture"])
-    if draw is None:
-        raise Missing("there is no such picture", picture=desk.path["picture"][:40])
-    fields = {k: v for k, v in desk.query.items() if k != "theme"}
+    fields = {k: v for k, v in desk.query.items() if k not in DRAWN_AS}
     began, u, start, seed = await _begun(desk, fields)
-    _, outcome = await _outcome(desk, _drafted(u, began, start, fields, seed))
-    return Picture(spec=draw(outcome), dark=desk.dark)
+    drafted = _drafted(u, began, start, fields, seed)
+    _, outcome = await _outcome(desk, drafted)
+    return desk.picture(_pictures(drafted, outcome).get(desk.path["picture"]))
 
 
 @places.post("/use-cases/{use_case}/case")
@@ -175,22 +183,34 @@ def _weights(desk: Desk) -> Weights:
 
 @places.get("/portfolio/priorities")
 async def priorities(desk: Desk) -> Answered:
-    """Show value against complexity with its doubt, and how sure the ranking is."""
-    weights = _weights(desk)
+    """Show value against complexity with its doubt, and how sure the ranking is; a rectangle narrows the list."""
+    weights, refused = Weights(), RefusedForm()
+    within = rectangle({}, *AXES)
+    try:
+        weights, within = _weights(desk), rectangle(desk.query, *AXES)
+    except Invalid as broken:
+        refused = RefusedForm(message=broken.message, field=str(broken.facts.get("field", "")), typed=desk.query)
     found = await desk.platform.planning.rank(desk.call, RankRequest(weights=weights))
-    says = "; ".join(f"{p.title}: {p.value}, complexity {p.complexity:.1f}, {p.quadrant}" for p in found.placed
-                     if p.value is not None and p.complexity is not None)
+    listed = tuple(p for p in found.placed if not within.narrows or within.holds(
+        complexity=p.complexity, value=float(p.value.amount) if p.value else None))
+    values = [float(p.value.amount) for p in found.placed if p.value]
     return Page(template="priorities.html", title="Priorities", rail="portfolio",
-                demo=any(p.demo for p in found.placed), context=PrioritiesPage(
-                    found=found, weights={name: getattr(weights, name) for name in WEIGHTS}, says=says,
-                    query=urlencode({k: v for k, v in desk.query.items() if k in WEIGHTS})))
+                demo=any(p.demo for p in found.placed), status=422 if refused.message else 200, context=PrioritiesPage(
+                    found=found, weights={name: getattr(weights, name) for name in WEIGHTS}, within=within,
+                    listed=listed, matrix=_matrix(desk, found, within), refused=refused,
+                    ends={"complexity": (1, 5), "value": (min(values, default=0), max(values, default=0))}))
+
+
+def _matrix(desk: Desk, found: Prioritised, within: Rectangle) -> Chart | None:
+    asked = {**{k: v for k, v in desk.query.items() if k in WEIGHTS}, **within.typed}
+    return case_charts.priorities(found, query=urlencode(asked), within=within)
 
 
 @places.get("/portfolio/priorities.svg")
 async def priorities_picture(desk: Desk) -> Answered:
     """Draw value against complexity with its doubt."""
     found = await desk.platform.planning.rank(desk.call, RankRequest(weights=_weights(desk)))
-    return Picture(spec=case_charts.priorities(found), dark=desk.dark)
+    return desk.picture(_matrix(desk, found, rectangle(desk.query, *AXES)))
 
 
 @places.get("/portfolio/budget")
@@ -205,7 +225,11 @@ async def budget(desk: Desk) -> Answered:
         refused = RefusedForm(message=broken.message, field=str(broken.facts.get("field", "")), typed=typed)
     return Page(template="budget.html", title="Portfolio under a budget", rail="portfolio", demo=spend.demo,
                 status=422 if refused.message else 200, context=BudgetPage(
-                    found=found, spend=spend, typed=typed, query=urlencode(typed), refused=refused))
+                    found=found, spend=spend, typed=typed, refused=refused, frontier=_frontier(found, typed)))
+
+
+def _frontier(found: Selection | None, typed: Mapping[str, str]) -> Chart | None:
+    return case_charts.frontier(found, "/portfolio/frontier.svg?" + urlencode(typed)) if found else None
 
 
 async def _selection(desk: Desk, typed: dict[str, str]) -> Selection:
@@ -216,5 +240,4 @@ async def _selection(desk: Desk, typed: dict[str, str]) -> Selection:
 async def frontier_picture(desk: Desk) -> Answered:
     """Draw what more or less budget would bring."""
     typed = {**ASKED_FIRST, **{k: v for k, v in desk.query.items() if k in SELECT}}
-    spec: Spec = case_charts.frontier(await _selection(desk, typed))
-    return Picture(spec=spec, dark=desk.dark)
+    return desk.picture(_frontier(await _selection(desk, typed), typed))

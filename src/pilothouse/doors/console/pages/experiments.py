@@ -1,12 +1,11 @@
 """Pilots as experiments in the console: what was registered, each recorded look, and the graded verdict."""
 
-from pilothouse.doors.console import charts
+from pilothouse.doors.console import experiment_charts
+from pilothouse.doors.console.charts import Chart
 from pilothouse.doors.console.contexts import ExperimentPage, ExperimentsPage
-from pilothouse.doors.console.desk import Answered, Desk, Page, Picture, Places
-from pilothouse.kernel.errors import Invalid
+from pilothouse.doors.console.desk import Answered, Desk, Page, Places
 from pilothouse.steps.portfolio.contracts import UseCaseRef
 from pilothouse.steps.portfolio.contracts.experiments import (
-    Effects,
     Experiment,
     ExperimentRef,
     ExperimentResult,
@@ -31,33 +30,34 @@ async def experiment(desk: Desk) -> Answered:
     ref = ExperimentRef(use_case=desk.path["use_case"], experiment=desk.path["experiment"])
     u = await desk.platform.portfolio.use_case(desk.call, UseCaseRef(use_case=ref.use_case))
     e = await desk.platform.experiments.experiment(desk.call, ref)
+    looks, result = await desk.platform.experiments.looks(desk.call, ref), await _result(desk, e, ref)
     return Page(template="experiment.html", title=f"Experiment {e.registration.slug}", rail="portfolio", demo=e.demo,
                 context=ExperimentPage(
-                    use_case=u, experiment=e, looks=await desk.platform.experiments.looks(desk.call, ref),
+                    use_case=u, experiment=e, looks=looks, result=result, names=await desk.names(),
                     deviations=await desk.platform.experiments.deviations(desk.call, ref),
-                    result=await _result(desk, e, ref), names=await desk.names()))
+                    sequence=experiment_charts.sequence(e, looks, u.slug),
+                    power=experiment_charts.power(e, await desk.platform.experiments.power(desk.call, ref), u.slug),
+                    verdict=experiment_charts.verdict(e, result, u.slug)))
 
 
 async def _result(desk: Desk, e: Experiment, ref: ExperimentRef) -> ExperimentResult | None:
     return await desk.platform.experiments.result(desk.call, ref) if e.status == "concluded" else None
 
 
-@places.get("/use-cases/{use_case}/experiments/{experiment}/effect.svg")
+@places.get("/use-cases/{use_case}/experiments/{experiment}/{picture}.svg")
 async def picture(desk: Desk) -> Answered:
-    """Draw the effect with its interval at every look, and at the end."""
+    """Draw what an experiment can find (`power`), what its looks saw (`sequence`), or its verdict (`effect`)."""
     ref = ExperimentRef(use_case=desk.path["use_case"], experiment=desk.path["experiment"])
     e = await desk.platform.experiments.experiment(desk.call, ref)
-    shown = [(f"look {k.number}", k.analysis.effect) for k in await desk.platform.experiments.looks(desk.call, ref)]
-    if (result := await _result(desk, e, ref)) is not None:
-        shown.append(("conclusion", result.effect))
-    rows = [_row(name, effect) for name, effect in shown if effect is not None]
-    if not rows:
-        raise Invalid("there is nothing to draw yet: a fixed analysis shows no effect before its end",
-                      field="experiment")
-    kpi = next(k for k in e.metrics if k.slug == e.registration.primary)
-    bar = -e.registration.least_effect if kpi.better == "lower" else e.registration.least_effect
-    return Picture(spec=charts.effects(rows, unit=kpi.unit, bar=bar), dark=desk.dark)
+    return desk.picture(await _chart(desk, e, ref))
 
 
-def _row(name: str, effect: Effects) -> dict[str, object]:
-    return {"name": name, "value": effect.value, "low": effect.low, "high": effect.high}
+async def _chart(desk: Desk, e: Experiment, ref: ExperimentRef) -> Chart | None:
+    step = desk.platform.experiments
+    if desk.path["picture"] == "power":
+        return experiment_charts.power(e, await step.power(desk.call, ref), ref.use_case)
+    if desk.path["picture"] == "sequence":
+        return experiment_charts.sequence(e, await step.looks(desk.call, ref), ref.use_case)
+    if desk.path["picture"] == "effect":
+        return experiment_charts.verdict(e, await _result(desk, e, ref), ref.use_case)
+    return None

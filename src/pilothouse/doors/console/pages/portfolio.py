@@ -1,8 +1,12 @@
 """Step 1 in the console: the portfolio, intake, a use case's story, a KPI's provenance, and its gate."""
 
-from pilothouse.doors.console import charts
+from collections.abc import Mapping, Sequence
+
+from pilothouse.doors.console import kpi_charts
+from pilothouse.doors.console.charts import Chart
 from pilothouse.doors.console.contexts import KpiPage, Milestone, PortfolioPage, ProposalPage, UseCasePage
-from pilothouse.doors.console.desk import Answered, Desk, GoTo, Page, Picture, Places, RefusedForm
+from pilothouse.doors.console.desk import Answered, Desk, GoTo, Page, Places, RefusedForm
+from pilothouse.doors.console.filtering import Rectangle, rectangle
 from pilothouse.doors.console.stories import story_of
 from pilothouse.kernel.codec import convert
 from pilothouse.kernel.errors import Conflict, Invalid
@@ -13,6 +17,7 @@ from pilothouse.steps.portfolio.contracts import (
     GateRequest,
     KpiRef,
     KpiStanding,
+    MatrixPoint,
     PortfolioQuery,
     Proposal,
     UseCase,
@@ -22,32 +27,55 @@ from pilothouse.steps.portfolio.contracts.samples import BatchQuery, CsvImport
 
 places = Places()
 SEVERAL = ("data_classes", "geographies", "units", "sources")
-FORMULA = {
-    "mean": "mean of the samples now, minus mean of the frozen baseline; 95 % interval by Welch's t with"
-            " Satterthwaite's degrees of freedom",
-    "proportion": "share now, minus share of the frozen baseline; 95 % interval by Newcombe's hybrid score",
-}
+AXES = ("complexity", "spend")
+LISTED = 100
+"""Use cases on one page of the list."""
 
 
 @places.get("/portfolio")
 async def portfolio(desk: Desk) -> Answered:
-    """Show every use case as a matrix and as a table."""
-    found = await desk.platform.portfolio.list_use_cases(desk.call, PortfolioQuery(
+    """Show every use case as a matrix and as a table; a rectangle over the matrix narrows the table."""
+    refused, within = RefusedForm(), rectangle({}, *AXES)
+    try:
+        within = rectangle(desk.query, *AXES)
+    except Invalid as broken:
+        refused = RefusedForm(message=broken.message, field=str(broken.facts["field"]), typed=desk.query)
+    return await _portfolio(desk, within, refused)
+
+
+async def _portfolio(desk: Desk, within: Rectangle, refused: RefusedForm) -> Page:
+    everything = await desk.platform.portfolio.list_use_cases(desk.call, PortfolioQuery(
         stage=desk.query.get("stage", ""), owner=desk.query.get("owner", "")))
-    points = await desk.platform.portfolio.matrix(desk.call, NoFields())
+    points = {p.slug: p for p in await desk.platform.portfolio.matrix(desk.call, NoFields())}
+    found = [u for u in everything if not within.narrows or (
+        (p := points.get(u.slug)) and within.holds(complexity=p.complexity, spend=p.spend_eur_month))]
+    at = max(1, int(n)) if (n := desk.query.get("page", "")).isdigit() else 1
+    placed = tuple(points.values())
+    return Page(template="portfolio.html", title="Portfolio", rail="portfolio", demo=any(u.demo for u in everything),
+                status=422 if refused.message else 200, context=PortfolioPage(
+                    use_cases=tuple(found[(at - 1) * LISTED:at * LISTED]), points=points, owners=await desk.names(),
+                    matrix=_matrix(placed, within), within=within, ends=_ends(placed), refused=refused,
+                    count=len(found), everything=len(everything), page=at, pages=max(1, -(-len(found) // LISTED))))
+
+
+def _ends(points: Sequence[MatrixPoint]) -> Mapping[str, float]:
+    """Return the upper ends of the matrix's axes: what an open range reaches to."""
     placed = [p for p in points if p.spend_eur_month is not None]
-    says = "; ".join(f"{p.title}: EUR {p.spend_eur_month:,.0f} a month, complexity {p.complexity}" for p in placed)
-    return Page(template="portfolio.html", title="Portfolio", rail="portfolio", demo=any(u.demo for u in found),
-                context=PortfolioPage(use_cases=found, points=points, matrix_says=says, owners=await desk.names()))
+    return {"complexity": max((p.complexity for p in placed), default=0) + 1,
+            "spend": max((p.spend_eur_month or 0.0 for p in placed), default=0.0) * 1.05}
+
+
+def _matrix(points: Sequence[MatrixPoint], within: Rectangle) -> Chart | None:
+    ends = _ends(points)
+    brush = within.brush(("complexity", 0, ends["complexity"]), ("spend", 0, ends["spend"]))
+    return kpi_charts.matrix(points, query=within.query, brush=brush)
 
 
 @places.get("/portfolio/matrix.svg")
 async def matrix_picture(desk: Desk) -> Answered:
     """Draw value against complexity."""
     points = await desk.platform.portfolio.matrix(desk.call, NoFields())
-    rows = [{"title": p.title, "complexity": p.complexity, "spend": p.spend_eur_month, "quick_win": p.quick_win}
-            for p in points if p.spend_eur_month is not None]
-    return Picture(spec=charts.matrix(rows), dark=desk.dark)
+    return desk.picture(_matrix(points, rectangle(desk.query, *AXES)))
 
 
 @places.get("/portfolio/new")
@@ -98,7 +126,8 @@ async def _use_case(desk: Desk, refused: RefusedForm) -> Page:
     may_decide = desk.call.may("use_case:decide", on=u.id) and desk.call.principal.id not in (u.owner, u.proposed_by)
     return Page(template="use_case.html", title=u.title, rail="portfolio", demo=u.demo,
                 status=422 if refused.message else 200, context=UseCasePage(
-                    use_case=u, owner=(await desk.names()).get(u.owner, u.owner), kpis=await step.kpis(desk.call, ref),
+                    use_case=u, owner=(await desk.names()).get(u.owner, u.owner), kpis=tuple(
+                        (k, kpi_charts.kpi_change(k, u.slug)) for k in await step.kpis(desk.call, ref)),
                     gate=await step.assess_gate(desk.call, ref), decisions=await step.decisions(desk.call, ref),
                     reasons=await step.ten_reasons(desk.call, ref), story=await _story(desk, u),
                     receipts=await _receipts(desk, u), may_decide=may_decide and not u.trial, refused=refused))
@@ -129,7 +158,7 @@ async def _kpi_page(desk: Desk, refused: RefusedForm) -> Page:
     ref = KpiRef(use_case=u.id, kpi=standing.kpi.slug)
     return Page(template="kpi.html", title=standing.kpi.title, rail="portfolio", demo=u.demo,
                 status=422 if refused.message else 200, context=KpiPage(
-                    use_case=u, standing=standing, formula=FORMULA[standing.kpi.shape], refused=refused,
+                    use_case=u, standing=standing, refused=refused, picture=kpi_charts.kpi_change(standing, u.slug),
                     versions=await desk.platform.samples.baselines(desk.call, ref),
                     may_measure=desk.call.may("use_case:measure", on=u.id),
                     batches=await desk.platform.portfolio.batches(desk.call, BatchQuery(
@@ -168,14 +197,8 @@ async def _kpi(desk: Desk) -> tuple[UseCase, KpiStanding]:
 @places.get("/use-cases/{use_case}/kpis/{kpi}/change.svg")
 async def kpi_picture(desk: Desk) -> Answered:
     """Draw a KPI against its baseline and its bar."""
-    _, s = await _kpi(desk)
-    b, e, k = s.result.baseline, s.result.estimate, s.kpi
-    if b is None or e is None:
-        raise Invalid("there is nothing to draw yet: a baseline and samples are needed", field="kpi")
-    bar = b.mean - k.least_change if k.better == "lower" else b.mean + k.least_change
-    return Picture(dark=desk.dark, spec=charts.kpi_change(
-        unit=k.unit, baseline=b.mean, baseline_from=b.frozen_at[:10], current=b.mean + e.value, low=e.low, high=e.high,
-        bar=bar))
+    u, standing = await _kpi(desk)
+    return desk.picture(kpi_charts.kpi_change(standing, u.slug))
 
 
 @places.post("/use-cases/{use_case}/gate")

@@ -40,6 +40,26 @@
       if (e.key === "x" && at >= 0) rows()[at].querySelector("input[type=checkbox]")?.click();
     }
   });
+  // Charts: their script is fetched once, and only where there is one; until then the pictures stand.
+  let fetching;
+  const draw = () => {
+    const first = document.querySelector("figure[data-chart^='/']:not([data-begun])");
+    if (!first) return;
+    fetching ??= new Promise((done, failed) => {
+      document.head.append(Object.assign(document.createElement("script"),
+        { src: first.dataset.chart, onload: done, onerror: failed }));
+    });
+    fetching.then(() => window.pilothouseCharts()).catch(() => {});
+  };
+  draw();
+  document.addEventListener("htmx:afterSettle", draw);
+  // Long work tells how far it is by itself; when it is over the page is read anew. Nothing moves while a sheet is open.
+  const works = () => document.querySelector("[data-works]");
+  document.addEventListener("htmx:beforeRequest", (e) => {
+    if (e.target === works() && document.querySelector(":popover-open")) e.preventDefault();
+  });
+  document.addEventListener("htmx:afterSettle", (e) => { if (e.detail?.target?.id === "work" && !works()) location.reload(); });
+  if (works() && !window.htmx) setTimeout(() => location.reload(), 3000);
   // Copied AI text takes its label along.
   document.addEventListener("copy", (e) => {
     const from = document.getSelection()?.anchorNode?.parentElement?.closest("[data-ai-assisted]");

@@ -1,5 +1,6 @@
 """The experiments' façade: plan, register, assign, start, observe, look, stop, conclude."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -37,6 +38,7 @@ from pilothouse.steps.portfolio.contracts.experiments import (
     PersonRef,
     Plan,
     PlanRequest,
+    PowerCurve,
     Registration,
     Status,
 )
@@ -121,6 +123,13 @@ class Experiments:
         """Return one experiment as registered, and where it stands."""
         call.authorize("use_case:read", on=request.use_case)
         return await self._database.read(lambda r: _found(r, call, request.use_case, request.experiment))
+
+    @operation("GET /api/v1/use-cases/{use_case}/experiments/{experiment}/power", effect="read")
+    async def power(self, call: Call, request: ExperimentRef) -> PowerCurve | None:
+        """Return what the registration promises to find, by size of the true effect; None where no lot is drawn."""
+        call.authorize("use_case:read", on=request.use_case)
+        e = await self._database.read(lambda r: _found(r, call, request.use_case, request.experiment))
+        return await asyncio.to_thread(planning.curve, e)
 
     @operation("GET /api/v1/use-cases/{use_case}/experiments/{experiment}/assignments/{person}", effect="read")
     async def assignment(self, call: Call, request: PersonRef) -> Assignment:

@@ -92,6 +92,28 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PowerPoint:
+    """The chance (0 to 1) of finding a true effect of this size (KPI units, positive in the better direction)."""
+
+    effect: float
+    power: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerCurve:
+    """What an experiment promised to find at its registration, by size of the true effect; no data of its own in it."""
+
+    kpi: str
+    unit: str
+    least_effect: float
+    points: tuple[PowerPoint, ...]
+    spread: float
+    """Standard deviation between people's averages (KPI units) up to which the promise holds."""
+    says: tuple[str, ...]
+    """What was counted, in sentences."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
     """Everything that must be fixed before the first observation; hashed as it is into the ledger."""
 
