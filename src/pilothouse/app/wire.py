@@ -49,6 +49,7 @@ from pilothouse.steps.knowledge.drivers.exact_vectors import ExactVectors
 from pilothouse.steps.knowledge.drivers.files import FolderReader
 from pilothouse.steps.knowledge.drivers.parsing import FileParser
 from pilothouse.steps.knowledge.drivers.sketching import MinHashSketcher
+from pilothouse.steps.knowledge.drivers.tantivy_cards import TantivyCards
 from pilothouse.steps.knowledge.drivers.tantivy_index import TantivyIndex
 from pilothouse.steps.knowledge.plugs import KnowledgeFacts, KnowledgeForgetter
 from pilothouse.steps.knowledge.ports import Embedder
@@ -184,7 +185,8 @@ async def assemble(workspace: Workspace) -> Assembled:
         lake=DiskLake(workspace.lake, seal=lambda content, aad: keys.seal(ORGANISATION, content, aad),
                       unseal=lambda sealed, aad: keys.unseal(ORGANISATION, sealed, aad)),
         sketcher=MinHashSketcher(), lexical=TantivyIndex(workspace.indexes / "lexical"),
-        dense=ExactVectors(workspace.indexes / "dense", embedder.dimensions) if embedder else None)
+        dense=ExactVectors(workspace.indexes / "dense", embedder.dimensions) if embedder else None,
+        catalogue=TantivyCards(workspace.indexes / "cards"))
     gateway = Gateway(database=database, mint=mint, portfolio=portfolio, knowledge=knowledge, models=models,
                       embeddings=embedder)
     people = People(database=database, mint=mint, directory=directory, portfolio=portfolio)

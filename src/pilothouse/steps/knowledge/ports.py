@@ -8,8 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pilothouse.steps.knowledge.contracts import Parsed
+from pilothouse.steps.knowledge.contracts.matching import Card, Held
 
 Vectors = npt.NDArray[np.float32]
+Span = tuple[int, int]
+"""The first and the last of some consecutive rows."""
 
 
 class Parser(Protocol):
@@ -83,8 +86,8 @@ class PassageIndex(Protocol):
         ...
 
     def search(self, text: str, vector: Vectors | None, *, access: frozenset[int], sources: frozenset[int] | None,
-               limit: int) -> Sequence[Scored]:
-        """Return the best `limit` rows among those whose access set and source are given, best first."""
+               limit: int, within: Sequence[Span] | None = None) -> Sequence[Scored]:
+        """Return the best `limit` rows among those whose access set, source and span of rows are given, best first."""
         ...
 
     def purge(self) -> None:
@@ -137,3 +140,27 @@ class Sketcher(Protocol):
     def alike(self, sketches: Mapping[str, bytes]) -> Iterable[tuple[str, str]]:
         """Yield pairs of names whose sketches say they may be near copies; to be verified on the texts."""
         ...
+
+
+class Catalogue(Protocol):
+    """Finds documents by their names and periods, filtered by access before anything is ranked."""
+
+    @property
+    def mark(self) -> str: ...
+
+    def add(self, cards: Iterable[Card]) -> None: ...
+
+    def remove(self, first_rows: Iterable[int]) -> None: ...
+
+    def flush(self, mark: str) -> None: ...
+
+    def frequency(self, names: Iterable[str]) -> tuple[Mapping[str, int], int]:
+        """Return in how many cards each name stands, and how many cards there are."""
+        ...
+
+    def find(self, weights: Mapping[str, float], periods: frozenset[str], *, access: frozenset[int],
+             sources: frozenset[int] | None, limit: int) -> Sequence[Held]:
+        """Return the cards of one of the periods (where given) by the weight of the names they hold, best first."""
+        ...
+
+    def purge(self) -> None: ...

@@ -48,6 +48,7 @@ from pilothouse.steps.knowledge.errors import SourceElsewhere
 from pilothouse.steps.knowledge.logic import permitting
 from pilothouse.steps.knowledge.logic.admitting import WHY, WITHDRAWN, safe_path
 from pilothouse.steps.knowledge.ports import (
+    Catalogue,
     Embedder,
     Found,
     Lake,
@@ -72,12 +73,13 @@ class Knowledge:
 
     def __init__(self, *, database: Database, mint: Mint, parser: Parser, reader: SourceReader, lake: Lake,
                  sketcher: Sketcher, lexical: PassageIndex, dense: PassageIndex | None = None,
-                 embedder: Embedder | None = None, jobs: Jobs | None = None,
+                 embedder: Embedder | None = None, catalogue: Catalogue | None = None, jobs: Jobs | None = None,
                  timer: Callable[[], float] = perf_counter) -> None:
         self._database, self._mint, self._reader, self._jobs, self._timer = database, mint, reader, jobs, timer
         self._ingesting = Ingesting(database=database, mint=mint, parser=parser, reader=reader, lake=lake,
                                     sketcher=sketcher)
-        self._indexing = Indexing(database=database, lexical=lexical, dense=dense, embedder=embedder)
+        self._indexing = Indexing(database=database, lexical=lexical, dense=dense, embedder=embedder,
+                                  catalogue=catalogue)
         self._keeping = Keeping(database=database, lake=lake, sketcher=sketcher, indexing=self._indexing,
                                 ingesting=self._ingesting, timer=timer)
         self._retrieving = Retrieving(database=database, indexing=self._indexing)

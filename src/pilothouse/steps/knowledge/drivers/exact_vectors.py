@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pilothouse.steps.knowledge.ports import Indexed, Scored, Vectors
+from pilothouse.steps.knowledge.ports import Indexed, Scored, Span, Vectors
 
 GONE = 0
 """The access number of a removed row: no access set has it."""
@@ -126,7 +126,7 @@ class ExactVectors:
             self._mark, self._free, self._gone = mark, self._free + self._gone, []
 
     def search(self, text: str, vector: Vectors | None, *, access: frozenset[int], sources: frozenset[int] | None,
-               limit: int) -> Sequence[Scored]:
+               limit: int, within: Sequence[Span] | None = None) -> Sequence[Scored]:
         """Return the permitted rows nearest to the vector by cosine; ties by row."""
         with self._lock:  # the three belong together; scanning needs no lock, for places do not move
             numbers, vectors = self._numbers[:self._count], self._vectors[:self._count]
@@ -135,6 +135,8 @@ class ExactVectors:
         permitted = _among(numbers[:, 1], access - {GONE})
         if sources is not None:
             permitted &= _among(numbers[:, 2], sources)
+        if within is not None:
+            permitted &= _inside(numbers[:, 0], within)
         places = np.flatnonzero(permitted)
         query = np.asarray(vector, np.float32).reshape(-1)
         few = len(places) < SPARSE_SHARE * len(numbers)
@@ -152,6 +154,15 @@ def _among(values: Numbers, wanted: frozenset[int]) -> npt.NDArray[np.bool_]:
     table = np.zeros(int(values.max(initial=0)) + 1, np.bool_)
     table[[w for w in wanted if w < len(table)]] = True
     found: npt.NDArray[np.bool_] = table[values]
+    return found
+
+
+def _inside(rows: Numbers, spans: Sequence[Span]) -> npt.NDArray[np.bool_]:
+    if not spans:
+        return np.zeros(len(rows), np.bool_)
+    ordered = np.array(sorted(spans), np.int64)
+    at = np.searchsorted(ordered[:, 0], rows, "right") - 1
+    found: npt.NDArray[np.bool_] = (at >= 0) & (rows <= ordered[at, 1])
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pilothouse.steps.knowledge.ports import Indexed, Scored, Vectors
+from pilothouse.steps.knowledge.ports import Indexed, Scored, Span, Vectors
 
 BOOSTS = {"title": 1.5, "heading": 1.2, "body": 1.0}
 WRITER_BYTES = 32_000_000
@@ -82,12 +82,13 @@ class TantivyIndex:
         new.replace(self._mark_file)
 
     def search(self, text: str, vector: Vectors | None, *, access: frozenset[int], sources: frozenset[int] | None,
-               limit: int) -> Sequence[Scored]:
+               limit: int, within: Sequence[Span] | None = None) -> Sequence[Scored]:
         """Return the best rows by BM25; any text is a query, since only its words are."""
         if not (asked := self._any_of(text)) or not access or sources == frozenset():
             return ()
         query = self._tantivy.Query.boolean_query([
-            *asked, *self._must("access", access), *(self._must("source", sources) if sources is not None else ())])
+            *asked, *self._must("access", access), *(self._must("source", sources) if sources is not None else ()),
+            *(self._inside(within) if within is not None else ())])
         return self._ranked(self._index.searcher(), query, limit)
 
     def _ranked(self, searcher: Any, query: Any, limit: int) -> Sequence[Scored]:
@@ -113,6 +114,12 @@ class TantivyIndex:
     def _must(self, name: str, values: frozenset[int]) -> list[tuple[Any, Any]]:
         one_of = self._tantivy.Query.term_set_query(self._schema, name, sorted(values))
         return [(self._tantivy.Occur.Must, self._tantivy.Query.const_score_query(one_of, 0.0))]
+
+    def _inside(self, spans: Sequence[Span]) -> list[tuple[Any, Any]]:
+        query, kind = self._tantivy.Query, self._tantivy.FieldType.Unsigned
+        ranges = [(self._tantivy.Occur.Should, query.range_query(self._schema, "row", kind, first, last))
+                  for first, last in spans]
+        return [(self._tantivy.Occur.Must, query.const_score_query(query.boolean_query(ranges), 0.0))]
 
     def purge(self) -> None:
         self._writer = None

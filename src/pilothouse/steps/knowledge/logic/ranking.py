@@ -1,6 +1,7 @@
 """Two rankings into one: reciprocal rank fusion, ties by row, near-identical passages once."""
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 
 from pilothouse.text.numerals import facts
 
@@ -23,6 +24,18 @@ def fuse(rankings: Sequence[Sequence[int]]) -> tuple[tuple[int, float], ...]:
         for rank, row in enumerate(ranking, start=1):
             total[row] = total.get(row, 0.0) + 1.0 / (FUSION_K + rank)
     return tuple(sorted(total.items(), key=lambda x: (-x[1], x[0])))
+
+
+def gathered(parts: Sequence[Sequence[tuple[int, float]]]) -> tuple[tuple[int, ...], ...]:
+    """Return the rankings that some fused parts add: the best of each part first, then the second of each, and so on.
+
+    Counted twice, as what was fused from two: so that parts weigh as much as the two rankings of everything.
+    """
+    if not parts:
+        return ()
+    depths = zip_longest(*([row for row, _ in p] for p in parts))
+    merged = tuple(row for level in depths for row in level if row is not None)
+    return (merged, merged)
 
 
 def distinct(texts: Mapping[int, str], limit: int) -> tuple[int, ...]:
