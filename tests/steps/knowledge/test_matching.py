@@ -59,9 +59,11 @@ def test_a_question_that_fits_too_many_documents_is_about_none() -> None:
     assert len(matching.chosen(fits[1:], latest=False)) == matching.DOCUMENTS_MAX
 
 
-def test_parts_take_turns() -> None:
-    assert ranking.gathered([[(1, .9), (2, .8)], [(7, .9)]]) == ((1, 7, 2), (1, 7, 2))
-    assert ranking.gathered([]) == ()
+def test_a_part_is_scaled_by_itself_so_that_the_best_of_each_stand_beside_each_other() -> None:
+    everywhere = ranking.blend([(1, 9.0), (2, 5.0), (7, 1.0)], [])
+    one, other = ranking.blend([(1, 9.0), (2, 8.9)], []), ranking.blend([(7, 1.0)], [])
+    assert [row for row, _ in ranking.ordered(everywhere, [one, other])] == [1, 7, 2]
+    assert ranking.ordered({}, []) == ()
 
 
 def card(row: int, name: str, period: str = "2023", access: int = 1, source: int = 1) -> Card:

@@ -111,9 +111,9 @@ class Indexing:
         parts: list[Sequence[Span] | None] = [None, *documents]
         rankings = await asyncio.gather(*(asyncio.to_thread(way, query, vector, access, sources, within)
                                           for within in parts for way in (self._by_words, self._by_meaning)))
-        rows = [[h.row for h in hits] for hits in rankings]
-        return tuple(Scored(row=row, score=score) for row, score in ranking.fuse(
-            [*rows[:2], *ranking.gathered([ranking.fuse(rows[n:n + 2]) for n in range(2, len(rows), 2)])]))
+        scored = [[(h.row, h.score) for h in hits] for hits in rankings]
+        everywhere, *named = (ranking.blend(*scored[n:n + 2]) for n in range(0, len(scored), 2))
+        return tuple(Scored(row=row, score=score) for row, score in ranking.ordered(everywhere, named))
 
     def _vector(self, text: str) -> Vectors | None:
         return self._embedder.embed([text]) if self._embedder is not None and self._dense is not None else None
