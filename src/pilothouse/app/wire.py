@@ -48,6 +48,7 @@ from pilothouse.steps.knowledge.drivers.disk_lake import DiskLake
 from pilothouse.steps.knowledge.drivers.exact_vectors import ExactVectors
 from pilothouse.steps.knowledge.drivers.files import FolderReader
 from pilothouse.steps.knowledge.drivers.parsing import FileParser
+from pilothouse.steps.knowledge.drivers.remembering import RememberingEmbedder
 from pilothouse.steps.knowledge.drivers.sketching import MinHashSketcher
 from pilothouse.steps.knowledge.drivers.tantivy_cards import TantivyCards
 from pilothouse.steps.knowledge.drivers.tantivy_index import TantivyIndex
@@ -152,7 +153,8 @@ def embedder_for(workspace: Workspace) -> Embedder | None:
         return None
     from pilothouse.steps.knowledge.drivers.minilm import load
 
-    return load(workspace.models)
+    found = load(workspace.models)
+    return RememberingEmbedder(found) if found else None
 
 
 def database_for(workspace: Workspace, *, clock: Clock, mint: Mint, keys: KeyRing) -> LedgerDatabase:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,13 @@ class Embedder(Protocol):
     def dimensions(self) -> int: ...
 
     def embed(self, texts: Sequence[str]) -> Vectors: ...
+
+
+@runtime_checkable
+class Forgets(Embedder, Protocol):
+    """An embedder that keeps something of texts in memory, and drops it when anything is erased."""
+
+    def forget(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

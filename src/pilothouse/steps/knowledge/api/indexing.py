@@ -11,7 +11,7 @@ from pilothouse.steps.knowledge import store
 from pilothouse.steps.knowledge.contracts import Query
 from pilothouse.steps.knowledge.contracts.matching import Card, Held
 from pilothouse.steps.knowledge.logic import matching, ranking
-from pilothouse.steps.knowledge.ports import Catalogue, Embedder, Indexed, PassageIndex, Scored, Span, Vectors
+from pilothouse.steps.knowledge.ports import Catalogue, Embedder, Forgets, Indexed, PassageIndex, Scored, Span, Vectors
 
 BATCH = 64
 """Documents read and embedded at a time."""
@@ -150,6 +150,8 @@ class Indexing:
     async def forget(self, rows: Sequence[int]) -> None:
         """Rid the files of some rows: vectors are overwritten, and the lexical index, which keeps what it deletes
         until it merges, starts anew with the next catch-up."""
+        if isinstance(self._embedder, Forgets):
+            self._embedder.forget()
         async with self._replaying:
             await asyncio.to_thread(self._lexical.purge)
             if self._catalogue is not None:
