@@ -1,4 +1,4 @@
-"""Recall under permissions, from half of the passages down to one in ten thousand: ours, LanceDB, and HNSW filtered after.
+"""Recall under permissions, from half of the passages to one in ten thousand: ours, LanceDB, HNSW filtered after.
 
 Vectors are drawn (seeded): 256 cluster centres with noise around them, 384 dimensions, unit length; queries likewise.
 So the numbers are of scanning and filtering, not of anybody's texts. Each passage gets a label from 0 to 9,999; a
@@ -6,8 +6,8 @@ reader who may read one share of everything may read the labels below it. Recall
 over the permitted rows; where fewer than 10 are permitted, against all of them.
 
 Sketch before measuring: 100 thousand vectors are 154 MB as floats and 38 MB as bytes, so a scan takes 3 ms on one core
-and a million 30; under 4 % of a filter the permitted rows are gathered, 1.5 KB each. An HNSW that fetches 200 and filters
-after keeps 2 at 1 %, and nothing at .01 %.
+and a million 30; where less than 4 % is permitted those rows are gathered, 1.5 KB each. An HNSW that fetches 200 and
+filters after keeps 2 at 1 %, and nothing at .01 %.
 
     make bench/lancedb/.venv/.ready
     python bench/filtered.py [--sizes 100000 1000000] [--queries 50] [--seed 1] [--ours]
@@ -70,8 +70,8 @@ def ours(home: Path, vectors: Vectors, labels: Vectors, queries: Vectors) -> Map
             taken[below].append(time.perf_counter() - began)
             rows[below].append([s.row for s in found])
     memory = (psutil.Process().memory_info().rss - before) / 1e6
-    print(f"ours: built in {built:.1f} s, opened in {opened:.2f} s, {disk:.0f} MB on disk, {memory:.0f} MB more resident"
-          " (pages of the mapped file included)")
+    print(f"ours: built in {built:.1f} s, opened in {opened:.2f} s, {disk:.0f} MB on disk, {memory:.0f} MB more"
+          " resident (pages of the mapped file included)")
     return {"built_s": built, "rows": rows, "taken": taken}
 
 

@@ -10,6 +10,7 @@ from pilothouse.kernel.jobs import Jobs
 from pilothouse.kernel.operation import Operation, operations_of
 from pilothouse.steps.adoption.api import Adoption
 from pilothouse.steps.gateway.api import Gateway
+from pilothouse.steps.gateway.api.lineage import Tracing
 from pilothouse.steps.knowledge.api import Knowledge
 from pilothouse.steps.oversight.api import Oversight
 from pilothouse.steps.people.api import People
@@ -41,6 +42,7 @@ class Platform:
     planning: Planning
     knowledge: Knowledge
     gateway: Gateway
+    tracing: Tracing
     people: People
     oversight: Oversight
     workflows: Workflows

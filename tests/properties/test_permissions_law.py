@@ -79,7 +79,8 @@ class Sharing(RuleBasedStateMachine):
     @rule(path=st.sampled_from(PATHS))
     def write(self, path: str) -> None:
         self.edition += 1
-        self.library.write(path, f"# Paper on {TITLES[path]}\n\nEdition {self.edition} says that branches close, in {path}.")
+        said = f"Edition {self.edition} says that branches close, in {path}."
+        self.library.write(path, f"# Paper on {TITLES[path]}\n\n{said}")
 
     @rule(path=st.sampled_from(PATHS))
     def delete(self, path: str) -> None:

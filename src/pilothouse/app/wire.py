@@ -38,6 +38,7 @@ from pilothouse.steps.adoption.plugs import AdoptionFacts
 from pilothouse.steps.gateway import jobs as gateway_jobs
 from pilothouse.steps.gateway import migrations as gateway_tables
 from pilothouse.steps.gateway.api import Gateway
+from pilothouse.steps.gateway.api.lineage import Tracing
 from pilothouse.steps.gateway.drivers.extractive import ExtractiveModel
 from pilothouse.steps.gateway.drivers.opening import OpenModels
 from pilothouse.steps.gateway.plugs import GatewayCosts, GatewayFacts, LedgerSamples
@@ -213,7 +214,9 @@ async def assemble(workspace: Workspace) -> Assembled:
                         board=Board(database=database, portfolio=portfolio), cases=cases,
                         planning=Planning(database=database),
                         strategy=Strategy(database=database, mint=mint, portfolio=portfolio),
-                        knowledge=knowledge, gateway=gateway, people=people, oversight=oversight, workflows=workflows,
+                        knowledge=knowledge, gateway=gateway,
+                        tracing=Tracing(database=database, portfolio=portfolio, knowledge=knowledge),
+                        people=people, oversight=oversight, workflows=workflows,
                         adoption=adoption, rollout=rollout)
 
     def system() -> Call:
