@@ -12,6 +12,7 @@ from pilothouse.steps.knowledge.contracts import Query
 from pilothouse.steps.knowledge.contracts.matching import Card, Held
 from pilothouse.steps.knowledge.logic import matching, ranking
 from pilothouse.steps.knowledge.ports import Catalogue, Embedder, Forgets, Indexed, PassageIndex, Scored, Span, Vectors
+from pilothouse.text.languages import language
 
 BATCH = 64
 """Documents read and embedded at a time."""
@@ -116,7 +117,13 @@ class Indexing:
         return tuple(Scored(row=row, score=score) for row, score in ranking.ordered(everywhere, named))
 
     def _vector(self, text: str) -> Vectors | None:
-        return self._embedder.embed([text]) if self._embedder is not None and self._dense is not None else None
+        if self._embedder is None or self._dense is None or not self.hears(text):
+            return None
+        return self._embedder.embed([text])
+
+    def hears(self, text: str) -> bool:
+        """Say whether a question is ranked by meaning too: the built-in embedder knows English alone."""
+        return self.hybrid and language(text) == "en"
 
     def _by_words(self, query: Query, vector: Vectors | None, access: frozenset[int], sources: frozenset[int] | None,
                   within: Sequence[Span] | None) -> Sequence[Scored]:
