@@ -25,16 +25,16 @@ types: .venv/.ready-dev
 walls: .venv/.ready-dev
 	$(BIN)/lint-imports
 
-bench: .venv/.ready-dev ## every benchmark, with its peers, in one run each
+bench: .venv/.ready-dev bench/lancedb/.venv/.ready ## every benchmark, with its peers, in one run each
 	@for each in bench/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
 
 nightly: .venv/.ready-dev bench/gbstats/.venv/.ready ## the long simulation studies, and GrowthBook's gbstats as a peer
 	$(BIN)/python bench/gbstats/compare.py
 	$(BIN)/python bench/studies.py
 
-bench/gbstats/.venv/.ready: bench/gbstats/requirements.lock .venv/.uv
-	@$(BIN)/uv venv --quiet --clear --python $(PYTHON) bench/gbstats/.venv
-	@$(BIN)/uv pip install --quiet --python bench/gbstats/.venv/bin/python --require-hashes -r bench/gbstats/requirements.lock
+bench/%/.venv/.ready: bench/%/requirements.lock .venv/.uv
+	@$(BIN)/uv venv --quiet --clear --python $(PYTHON) bench/$*/.venv
+	@$(BIN)/uv pip install --quiet --python bench/$*/.venv/bin/python --require-hashes -r bench/$*/requirements.lock
 	@touch $@
 
 lock: .venv/.ready ## resolve the locks again (hashed, universal, without addresses)

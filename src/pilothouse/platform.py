@@ -11,6 +11,7 @@ from pilothouse.kernel.operation import Operation, operations_of
 from pilothouse.kernel.work import LongWork
 from pilothouse.steps.adoption.api import Adoption
 from pilothouse.steps.gateway.api import Gateway
+from pilothouse.steps.gateway.api.lineage import Tracing
 from pilothouse.steps.knowledge.api import Knowledge
 from pilothouse.steps.knowledge.api.connections import Connections
 from pilothouse.steps.oversight.api import Oversight
@@ -43,6 +44,7 @@ class Platform:
     planning: Planning
     knowledge: Knowledge
     gateway: Gateway
+    tracing: Tracing
     people: People
     oversight: Oversight
     workflows: Workflows

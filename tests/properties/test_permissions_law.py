@@ -14,12 +14,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pilothouse.backends.sqlite.database import SqliteDatabase
 from pilothouse.kernel.call import Call
 from pilothouse.kernel.errors import Missing
+from pilothouse.steps.knowledge.api import Knowledge
 from pilothouse.steps.knowledge.contracts import LABELS, AccessRule, DocumentQuery, DocumentRef, PassageId
+from pilothouse.steps.knowledge.drivers.tantivy_cards import TantivyCards
 from pilothouse.steps.knowledge.migrations import MIGRATIONS
 from pilothouse.testing.fakes import CountingMint, PlainKeys, StillClock
 from pilothouse.testing.knowledge import Library, reader_named
 
 PATHS = ("a.md", "x/a.md", "x/b.md", "x/y/a.md", "xy/a.md", "x/y.md")
+TITLES = dict(zip(PATHS, ("Harbour", "Castle", "Meadow", "Harbour", "Castle", "River"), strict=True))
 PREFIXES = ("", "x", "x/y", "x/a.md", "xy", "x/y.md")
 READERS = ("everyone", "group:board", "unit:hr", "person:cleo", "group:hr", "unit:board")
 PEOPLE: tuple[Call, ...] = (
@@ -54,10 +57,15 @@ class Sharing(RuleBasedStateMachine):
         asyncio.run(self.database.migrate(MIGRATIONS))
         (home / "folder").mkdir()
         self.library = Library(folder=home / "folder", home=home, database=self.database, mint=mint, keys=keys)
+        self.library.knowledge = self._opened()
         self.held: tuple[AccessRule, ...] = ()
         self.taken: dict[str, str] = {}
         self.ever: dict[PassageId, str] = {}
         self.edition = 0
+
+    def _opened(self) -> Knowledge:
+        """Open the library with a real catalogue, so that questions that name a document take their own way to it."""
+        return self.library.opened(catalogue=TantivyCards(self.library.home / "cards"))
 
     def teardown(self) -> None:
         self.database.close()
@@ -71,7 +79,8 @@ class Sharing(RuleBasedStateMachine):
     @rule(path=st.sampled_from(PATHS))
     def write(self, path: str) -> None:
         self.edition += 1
-        self.library.write(path, f"# Paper\n\nEdition {self.edition} says that branches close, in {path}.")
+        said = f"Edition {self.edition} says that branches close, in {path}."
+        self.library.write(path, f"# Paper on {TITLES[path]}\n\n{said}")
 
     @rule(path=st.sampled_from(PATHS))
     def delete(self, path: str) -> None:
@@ -100,7 +109,7 @@ class Sharing(RuleBasedStateMachine):
     def restart(self) -> None:
         self.library.lexical.crash()
         self.library.dense.crash()
-        self.library.knowledge = self.library.opened()
+        self.library.knowledge = self._opened()
         asyncio.run(self.library.knowledge.start())
 
     @precondition(lambda self: self.ever)
@@ -119,6 +128,8 @@ class Sharing(RuleBasedStateMachine):
             assert {p.path for p in found.passages} == wanted
             assert found.readable == len(wanted)
             assert all(p.text in self.taken[p.path] for p in found.passages)
+            named = self.library.ask("Do branches close in Harbour, in Castle, and in River, over time?", who, limit=50)
+            assert {p.path for p in named.passages} == wanted
             if self.held:
                 self._lists(who, wanted)
             self.ever |= {p.id: p.path for p in found.passages}

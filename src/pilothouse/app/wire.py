@@ -39,6 +39,7 @@ from pilothouse.steps.adoption.plugs import AdoptionFacts
 from pilothouse.steps.gateway import jobs as gateway_jobs
 from pilothouse.steps.gateway import migrations as gateway_tables
 from pilothouse.steps.gateway.api import Gateway
+from pilothouse.steps.gateway.api.lineage import Tracing
 from pilothouse.steps.gateway.drivers.extractive import ExtractiveModel
 from pilothouse.steps.gateway.drivers.opening import OpenModels
 from pilothouse.steps.gateway.plugs import GatewayCosts, GatewayFacts, LedgerSamples
@@ -54,9 +55,11 @@ from pilothouse.steps.knowledge.drivers.files import FolderReader
 from pilothouse.steps.knowledge.drivers.imap import ImapConnector
 from pilothouse.steps.knowledge.drivers.parsing import FileParser
 from pilothouse.steps.knowledge.drivers.reaching import Reach, allowed_networks
+from pilothouse.steps.knowledge.drivers.remembering import RememberingEmbedder
 from pilothouse.steps.knowledge.drivers.s3 import S3Connector
 from pilothouse.steps.knowledge.drivers.sketching import MinHashSketcher
 from pilothouse.steps.knowledge.drivers.sql_rows import SqlConnector
+from pilothouse.steps.knowledge.drivers.tantivy_cards import TantivyCards
 from pilothouse.steps.knowledge.drivers.tantivy_index import TantivyIndex
 from pilothouse.steps.knowledge.drivers.web import WebConnector
 from pilothouse.steps.knowledge.plugs import KnowledgeFacts, KnowledgeForgetter
@@ -163,7 +166,8 @@ def embedder_for(workspace: Workspace) -> Embedder | None:
         return None
     from pilothouse.steps.knowledge.drivers.minilm import load
 
-    return load(workspace.models)
+    found = load(workspace.models)
+    return RememberingEmbedder(found) if found else None
 
 
 def database_for(workspace: Workspace, *, clock: Clock, mint: Mint, keys: KeyRing) -> LedgerDatabase:
@@ -196,7 +200,8 @@ async def assemble(workspace: Workspace) -> Assembled:
         lake=DiskLake(workspace.lake, seal=lambda content, aad: keys.seal(ORGANISATION, content, aad),
                       unseal=lambda sealed, aad: keys.unseal(ORGANISATION, sealed, aad)),
         sketcher=MinHashSketcher(), lexical=TantivyIndex(workspace.indexes / "lexical"),
-        dense=ExactVectors(workspace.indexes / "dense", embedder.dimensions) if embedder else None)
+        dense=ExactVectors(workspace.indexes / "dense", embedder.dimensions) if embedder else None,
+        catalogue=TantivyCards(workspace.indexes / "cards"))
     gateway = Gateway(database=database, mint=mint, portfolio=portfolio, knowledge=knowledge, models=models,
                       embeddings=embedder)
     people = People(database=database, mint=mint, directory=directory, portfolio=portfolio)
@@ -221,9 +226,10 @@ async def assemble(workspace: Workspace) -> Assembled:
                         board=Board(database=database, portfolio=portfolio), cases=cases,
                         planning=Planning(database=database),
                         strategy=Strategy(database=database, mint=mint, portfolio=portfolio),
-                        knowledge=knowledge, gateway=gateway, people=people, oversight=oversight, workflows=workflows,
-                        adoption=adoption, rollout=rollout,
-                        connections=_connections(database, knowledge, jobs),
+                        knowledge=knowledge, gateway=gateway,
+                        tracing=Tracing(database=database, portfolio=portfolio, knowledge=knowledge),
+                        people=people, oversight=oversight, workflows=workflows, adoption=adoption,
+                        rollout=rollout, connections=_connections(database, knowledge, jobs),
                         work=LongWork(database=database, jobs=jobs, owed=frozenset({ERASE_JOB})))
 
     def system() -> Call:

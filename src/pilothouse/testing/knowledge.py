@@ -31,7 +31,7 @@ from pilothouse.steps.knowledge.drivers.disk_lake import DiskLake
 from pilothouse.steps.knowledge.drivers.files import FolderReader
 from pilothouse.steps.knowledge.drivers.sketching import MinHashSketcher
 from pilothouse.steps.knowledge.errors import Unreadable
-from pilothouse.steps.knowledge.ports import Indexed, Scored, Vectors
+from pilothouse.steps.knowledge.ports import Indexed, Scored, Span, Vectors
 from pilothouse.testing.fakes import CountingMint, PlainKeys, call_as
 from pilothouse.text.tokens import content_words
 
@@ -114,11 +114,12 @@ class MemoryIndex:
         return self._mark
 
     def search(self, text: str, vector: Vectors | None, *, access: frozenset[int], sources: frozenset[int] | None,
-               limit: int) -> Sequence[Scored]:
+               limit: int, within: Sequence[Span] | None = None) -> Sequence[Scored]:
         self.asked.append(access)
         wanted = set(content_words(text))
         found = [Scored(row=row, score=_score(p, held, wanted, vector)) for row, (p, held) in self._flushed.items()
-                 if p.access in access and (sources is None or p.source in sources)]
+                 if p.access in access and (sources is None or p.source in sources)
+                 and (within is None or any(first <= row <= last for first, last in within))]
         return sorted((s for s in found if s.score > 0), key=lambda s: (-s.score, s.row))[:limit]
 
     def purge(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pilothouse.kernel.errors import Invalid
 from pilothouse.steps.knowledge.contracts.connections import Connection
 from pilothouse.steps.knowledge.errors import SourceUnavailable
-from pilothouse.steps.knowledge.ports import Fetched, Found, Held, Listed, Listing
+from pilothouse.steps.knowledge.ports import Fetched, Found, Listed, Listing, MarkOf
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Shelf:
         if connection.address == "nowhere":
             raise Invalid("name a shelf", field="address")
 
-    async def page(self, connection: Connection, *, cursor: str, held: Held) -> Listing:
+    async def page(self, connection: Connection, *, cursor: str, held: MarkOf) -> Listing:
         self._ask(f"page {cursor}")
         self.pages.append(cursor)
         rest = [p for p in sorted(self.texts) if p > cursor]

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilothouse.steps.knowledge.drivers.exact_vectors import ExactVectors
+from pilothouse.steps.knowledge.drivers.quantised import Query as QuantisedQuery
+from pilothouse.steps.knowledge.drivers.quantised import Segment
 from pilothouse.steps.knowledge.drivers.tantivy_index import TantivyIndex
 from pilothouse.steps.knowledge.ports import Indexed
 from pilothouse.testing.embedding import DIMENSIONS
@@ -19,6 +21,7 @@ from pilothouse.testing.suites.index import Shelf, ask, filled, passage, rows
 SHELVES: dict[str, Callable[[Path], Shelf]] = {
     "tantivy": lambda d: Shelf(open=lambda: TantivyIndex(d / "lexical"), dense=False),
     "exact": lambda d: Shelf(open=lambda: ExactVectors(d / "dense", DIMENSIONS), dense=True),
+    "quantised": lambda d: Shelf(open=lambda: ExactVectors(d / "dense", DIMENSIONS, segment=4), dense=True),
 }
 both = pytest.mark.parametrize("kind", SHELVES)
 WORDS = ("notice", "period", "fee", "branch", "card", "loan", "rate", "claim")
@@ -151,3 +154,42 @@ def test_dense_results_equal_brute_force_at_any_permitted_share(seed: int, permi
     expected = sorted((n for n in range(500) if access[n] in permitted), key=lambda n: (-scores[n], n))[:limit]
     assert [s.score for s in found] == pytest.approx([scores[n] for n in expected], abs=1e-4)
     assert all(access[s.row] in permitted for s in found)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), scale=st.sampled_from((1e-6, 0.3, 1.0, 40.0)), near=st.booleans())
+def test_the_bound_of_the_first_pass_holds_and_keeps_every_row_that_could_be_among_the_best(
+        seed: int, scale: float, near: bool) -> None:
+    draw = np.random.default_rng(seed)
+    vectors = draw.standard_normal((300, 48)).astype(np.float32) * scale
+    if near:  # rows that differ less than 8 bits can tell
+        vectors = vectors[:1] + vectors * 1e-3
+    vectors[7] = 0
+    asked = draw.standard_normal(48).astype(np.float32)
+    segment, query = Segment(vectors), QuantisedQuery(asked)
+    exact = (vectors.astype(np.float64) @ asked.astype(np.float64))
+    assert np.abs(segment.scores(query) - exact).max() <= segment.slack(query) + 1e-6 * scale * 100
+
+
+def test_a_large_index_ranks_exactly_as_a_plain_scan_before_and_after_changes(tmp_path: Path) -> None:
+    draw = np.random.default_rng(3)
+    vectors = draw.standard_normal((5_000, 64)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    index = ExactVectors(tmp_path, 64, segment=512)
+    index.add([passage(n, "", access=1 + n % 3) for n in range(5_000)], vectors)
+    index.flush("1")
+
+    def check(held: ExactVectors, alive: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> None:
+        for asked in draw.standard_normal((20, 64)).astype(np.float32):
+            found = [s.row for s in held.search("", asked, access=frozenset({1, 2}), sources=None, limit=10)]
+            may = [n for n in range(5_000) if n % 3 < 2 and alive[n]]
+            assert found == sorted(may, key=lambda n: (-float(vectors[n] @ asked), n))[:10]
+
+    alive = np.ones(5_000, bool)
+    check(index, alive)
+    index.remove(range(100, 700))
+    alive[100:700] = False
+    check(index, alive)  # before the flush, what was removed is gone already
+    index.flush("2")
+    check(index, alive)
+    check(ExactVectors(tmp_path, 64, segment=512), alive)

@@ -20,12 +20,11 @@ from pilothouse.testing.knowledge import DIMENSIONS, BagEmbedder, Library, reade
 EVERYONE = AccessRule(readers=("everyone",))
 
 
-def test_fusion_rewards_what_both_rankings_hold_and_breaks_ties_by_row() -> None:
-    fused = ranking.fuse([[1, 2, 3], [3, 4]])
-    assert [row for row, _ in fused] == [3, 1, 2, 4]
-    assert fused[0][1] == pytest.approx(1 / 63 + 1 / 61)
-    assert [row for row, _ in ranking.fuse([[9], [7]])] == [7, 9]
-    assert ranking.fuse([[], []]) == ()
+def test_blending_rewards_what_both_rankings_hold_and_breaks_ties_by_row() -> None:
+    blended = ranking.blend([(1, 8.0), (2, 6.0), (3, 4.0)], [(3, 0.9), (2, 0.8), (4, 0.4)])
+    assert blended == pytest.approx({1: 0.4, 2: 0.4 * 0.5 + 0.6 * 0.8, 3: 0.6, 4: 0.0})
+    assert [row for row, _ in ranking.ordered(blended, [])] == [2, 3, 1, 4]
+    assert [row for row, _ in ranking.ordered(ranking.blend([(9, 1.0), (7, 1.0)], []), [])] == [7, 9]
 
 
 def test_repeats_are_shown_once_and_another_figure_is_no_repeat() -> None:

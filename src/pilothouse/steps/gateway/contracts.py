@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NewType
 
 from pilothouse.kernel.ledger import Sealed
-from pilothouse.steps.knowledge.contracts import Label, Passage
+from pilothouse.steps.knowledge.contracts import DocumentId, Label, Passage, PassageId
+from pilothouse.steps.knowledge.contracts.lineage import Origin
 from pilothouse.steps.portfolio.contracts import UseCaseId
 
 InteractionId = NewType("InteractionId", str)
@@ -405,3 +406,119 @@ class UsageFact:
     tokens_out: int
     demo: bool
     given_seq: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImpactQuery:
+    """Which document to follow forward; `every_version` follows its file through all its versions."""
+
+    document_id: DocumentId
+    every_version: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedIn:
+    """An answer whose model was given a document: who saw it, from which version, and whether it cites it."""
+
+    interaction_id: InteractionId
+    use_case_id: UseCaseId
+    slug: str
+    principal: str
+    asked_at: str
+    status: Status
+    versions: tuple[int, ...]
+    cited: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Impact:
+    """Every answer that a document was used in, the newest first, and the people who saw one."""
+
+    document_id: DocumentId
+    answers: tuple[UsedIn, ...]
+    people: tuple[str, ...]
+    """Who asked, where the answer was shown; reviewers are in the ledger."""
+    cited: int
+    """Answers that cite it; the others only had it before them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaleQuery:
+    """Which answers to look at: of one use case (slug or id) or all; `limit` counts stale answers (1 to 500)."""
+
+    use_case: str = ""
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaleAnswer:
+    """A shown answer that cites a document version which is served no more."""
+
+    interaction_id: InteractionId
+    slug: str
+    principal: str
+    asked_at: str
+    passage_id: PassageId
+    document_id: DocumentId | None
+    """None when the passage was erased."""
+    version: int | None
+    newest: int | None
+    """The version that is served now; None when the file is gone."""
+    since: Literal["replaced", "removed", "erased"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineageLink:
+    """One passage that an answer had before it, back to the file it came from; `origin` is None once erased."""
+
+    passage_id: PassageId
+    cited: bool
+    origin: Origin | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """An answer back to its sources: passages, document versions, digests, and the ledger entries that prove it."""
+
+    interaction_id: InteractionId
+    use_case_id: UseCaseId
+    asked_at: str
+    model: str
+    release_id: ReleaseId
+    snapshot: str
+    """Names the state of the knowledge that answered."""
+    links: tuple[LineageLink, ...]
+    entries: tuple[int, ...]
+    openlineage: str
+    """The same as an OpenLineage run event, in JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallRequest:
+    """Call back what a wrong document told: every shown answer that cites it, with the reason its askers will read."""
+
+    document_id: DocumentId
+    reason: str
+    every_version: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallNotice:
+    """What an asker is told of an answer that was called back."""
+
+    interaction_id: InteractionId
+    document_id: DocumentId
+    recalled_at: str
+    recalled_by: str
+    reason: str | None
+    """None once erased."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswersRecalled:
+    """A person called back answers that cite a wrong document."""
+
+    kind: ClassVar[str] = "gateway.answers_recalled"
+    document_id: DocumentId
+    interaction_ids: tuple[InteractionId, ...]
+    reason: Sealed

@@ -16,4 +16,10 @@ MIGRATIONS = (
         "create index interaction_open on interaction (status, asked_at)",
         "create table model_route (name text primary key, route text not null)",
     )),
+    Migration(name="gateway/0002_recalls", statements=(
+        "create table recall (interaction_id text not null, document_id text not null, principal text not null,"
+        " recalled_at text not null, recalled_by text not null, reason text not null,"
+        " primary key (interaction_id, document_id))",
+        "create index recall_asker on recall (principal, recalled_at)",
+    )),
 )

@@ -1,6 +1,6 @@
 """Tables of the gateway: interactions with their wide record, and routes to models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,10 +13,14 @@ from pilothouse.steps.gateway.contracts import (
     Citation,
     InteractionId,
     ModelRoute,
+    RecallNotice,
     Status,
     UsageFact,
 )
-from pilothouse.steps.knowledge.contracts import Label
+from pilothouse.steps.knowledge.contracts import DocumentId, Label
+
+PAGE = 2_000
+"""Interactions read at a time when all are looked through."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,3 +145,34 @@ def refusal(row: Row, policy: str) -> AnswerRefused:
     """Return the event that closes an interaction nobody answered."""
     return AnswerRefused(interaction_id=InteractionId(str(row["id"])), use_case_id=row["use_case_id"],  # type: ignore[arg-type]
                          going="model", policy=policy)
+
+
+def every(reader: Reader, *, use_case_id: str = "") -> Iterator[Row]:
+    """Yield the interactions that had passages before them, of one use case where given; reads page by page."""
+    after = ""
+    while rows := reader.rows(
+            "select id, use_case_id, slug, principal, asked_at, status, passages, record from interaction where id > ?"
+            " and passages <> '[]' and (use_case_id = ? or ? = '') order by id limit ?", after, use_case_id,
+            use_case_id, PAGE):
+        yield from rows
+        after = str(rows[-1]["id"])
+
+
+def recall(tx: Transaction, row: Row, document_id: str, *, at: str, by: str, reason: str) -> bool:
+    """Note that an answer was called back; returns False if it was, for this document."""
+    return bool(tx.run("insert into recall values (?,?,?,?,?,?) on conflict do nothing", row["id"], document_id,
+                       row["principal"], at, by, reason))
+
+
+def recalls(reader: Reader, principal: str, limit: int) -> Sequence[RecallNotice]:
+    """Return the notices to one asker, the newest first."""
+    rows = reader.rows("select * from recall where principal = ? order by recalled_at desc, interaction_id limit ?",
+                       principal, limit)
+    return [RecallNotice(interaction_id=InteractionId(str(r["interaction_id"])),
+                         document_id=DocumentId(str(r["document_id"])), recalled_at=str(r["recalled_at"]),
+                         recalled_by=str(r["recalled_by"]), reason=reader.text(str(r["reason"]))) for r in rows]
+
+
+def is_recalled(reader: Reader, interaction_id: str, document_id: str) -> bool:
+    return bool(reader.rows("select 1 as held from recall where interaction_id = ? and document_id = ?",
+                            interaction_id, document_id))

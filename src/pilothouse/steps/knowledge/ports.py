@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from pilothouse.steps.knowledge.contracts import Parsed
 from pilothouse.steps.knowledge.contracts.connections import Connection
+from pilothouse.steps.knowledge.contracts.matching import Card, Held
 
 Vectors = npt.NDArray[np.float32]
+Span = tuple[int, int]
+"""The first and the last of some consecutive rows."""
 
 
 class Parser(Protocol):
@@ -57,6 +60,13 @@ class Embedder(Protocol):
     def dimensions(self) -> int: ...
 
     def embed(self, texts: Sequence[str]) -> Vectors: ...
+
+
+@runtime_checkable
+class Forgets(Embedder, Protocol):
+    """An embedder that keeps something of texts in memory, and drops it when anything is erased."""
+
+    def forget(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +117,8 @@ class PassageIndex(Protocol):
         ...
 
     def search(self, text: str, vector: Vectors | None, *, access: frozenset[int], sources: frozenset[int] | None,
-               limit: int) -> Sequence[Scored]:
-        """Return the best `limit` rows among those whose access set and source are given, best first."""
+               limit: int, within: Sequence[Span] | None = None) -> Sequence[Scored]:
+        """Return the best `limit` rows among those whose access set, source and span of rows are given, best first."""
         ...
 
     def purge(self) -> None:
@@ -184,7 +194,7 @@ class Listing:
     """What to remember for the next sync; on the last page."""
 
 
-Held = Callable[[str], str]
+MarkOf = Callable[[str], str]
 """Returns the mark at which the item of a path was last taken in, or nothing."""
 
 
@@ -198,7 +208,7 @@ class Connector(Protocol):
         """Raise Invalid naming the field of a connection that cannot work; asks no network."""
         ...
 
-    async def page(self, connection: Connection, *, cursor: str, held: Held) -> Listing: ...
+    async def page(self, connection: Connection, *, cursor: str, held: MarkOf) -> Listing: ...
 
     async def fetch(self, connection: Connection, item: Listed, *, mark: str) -> Fetched:
         """Fetch one item; `mark` is the one at which it was last taken in, for conditional requests."""
@@ -225,3 +235,27 @@ class Sketcher(Protocol):
     def alike(self, sketches: Mapping[str, bytes]) -> Iterable[tuple[str, str]]:
         """Yield pairs of names whose sketches say they may be near copies; to be verified on the texts."""
         ...
+
+
+class Catalogue(Protocol):
+    """Finds documents by their names and periods, filtered by access before anything is ranked."""
+
+    @property
+    def mark(self) -> str: ...
+
+    def add(self, cards: Iterable[Card]) -> None: ...
+
+    def remove(self, first_rows: Iterable[int]) -> None: ...
+
+    def flush(self, mark: str) -> None: ...
+
+    def frequency(self, names: Iterable[str]) -> tuple[Mapping[str, int], int]:
+        """Return in how many cards each name stands, and how many cards there are."""
+        ...
+
+    def find(self, weights: Mapping[str, float], periods: frozenset[str], *, access: frozenset[int],
+             sources: frozenset[int] | None, limit: int) -> Sequence[Held]:
+        """Return the cards of one of the periods (where given) by the weight of the names they hold, best first."""
+        ...
+
+    def purge(self) -> None: ...

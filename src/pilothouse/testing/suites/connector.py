@@ -10,7 +10,7 @@ import pytest
 from pilothouse.kernel.errors import Invalid
 from pilothouse.steps.knowledge.contracts.connections import Connection
 from pilothouse.steps.knowledge.errors import SourceRefuses, SourceUnavailable
-from pilothouse.steps.knowledge.ports import Connector, Fetched, Held, Listed, Listing
+from pilothouse.steps.knowledge.ports import Connector, Fetched, Listed, Listing, MarkOf
 
 Names = tuple[str, ...]
 
@@ -47,7 +47,7 @@ def nothing(path: str) -> str:
     return ""
 
 
-async def listings(filled: Filled, held: Held = nothing) -> list[Listing]:
+async def listings(filled: Filled, held: MarkOf = nothing) -> list[Listing]:
     """Ask for every page."""
     pages = [await filled.connector.page(filled.connection, cursor="", held=held)]
     while pages[-1].more:
@@ -56,7 +56,7 @@ async def listings(filled: Filled, held: Held = nothing) -> list[Listing]:
     return pages
 
 
-async def items(filled: Filled, held: Held = nothing) -> list[Listed]:
+async def items(filled: Filled, held: MarkOf = nothing) -> list[Listed]:
     return [i for page in await listings(filled, held) for i in page.items]
 
 

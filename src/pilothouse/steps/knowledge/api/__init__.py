@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 
 from pilothouse.kernel.call import Call
@@ -44,10 +44,12 @@ from pilothouse.steps.knowledge.contracts import (
     SourceRef,
     Upload,
 )
+from pilothouse.steps.knowledge.contracts.lineage import Origin
 from pilothouse.steps.knowledge.errors import SourceElsewhere
 from pilothouse.steps.knowledge.logic import permitting
 from pilothouse.steps.knowledge.logic.admitting import WHY, WITHDRAWN, safe_path
 from pilothouse.steps.knowledge.ports import (
+    Catalogue,
     Embedder,
     Found,
     Lake,
@@ -56,6 +58,7 @@ from pilothouse.steps.knowledge.ports import (
     Sketcher,
     SourceReader,
 )
+from pilothouse.steps.knowledge.store import lineage
 
 UPLOAD_BYTES_MAX = 50 * 1024 * 1024
 INGEST_JOB = "knowledge.ingest"
@@ -72,12 +75,13 @@ class Knowledge:
 
     def __init__(self, *, database: Database, mint: Mint, parser: Parser, reader: SourceReader, lake: Lake,
                  sketcher: Sketcher, lexical: PassageIndex, dense: PassageIndex | None = None,
-                 embedder: Embedder | None = None, jobs: Jobs | None = None,
+                 embedder: Embedder | None = None, catalogue: Catalogue | None = None, jobs: Jobs | None = None,
                  timer: Callable[[], float] = perf_counter) -> None:
         self._database, self._mint, self._reader, self._jobs, self._timer = database, mint, reader, jobs, timer
         self._ingesting = Ingesting(database=database, mint=mint, parser=parser, reader=reader, lake=lake,
                                     sketcher=sketcher)
-        self._indexing = Indexing(database=database, lexical=lexical, dense=dense, embedder=embedder)
+        self._indexing = Indexing(database=database, lexical=lexical, dense=dense, embedder=embedder,
+                                  catalogue=catalogue)
         self._keeping = Keeping(database=database, lake=lake, sketcher=sketcher, indexing=self._indexing,
                                 ingesting=self._ingesting, timer=timer)
         self._retrieving = Retrieving(database=database, indexing=self._indexing)
@@ -260,6 +264,22 @@ class Knowledge:
     def passages_in(self, reader: Reader, principal: Principal | None, ids: Sequence[str]) -> tuple[Passage, ...]:
         """Return passages by id from an open snapshot; with no principal all of them, for the platform's own checks."""
         return retrieving.by_ids(reader, principal, ids)
+
+    def origins_in(self, reader: Reader, ids: Sequence[str]) -> Mapping[str, Origin]:
+        """Return where passages come from and if that is still served, from an open snapshot; erased ones are missing.
+
+        It tells no text, title or path: the caller authorizes.
+        """
+        return lineage.origins(reader, ids)
+
+    def passages_of_in(self, reader: Reader, principal: Principal, document_id: str, *, every_version: bool
+                       ) -> Mapping[str, int]:
+        """Return the passages of a document with their versions, from an open snapshot; raises NoSuchDocument.
+
+        The forbidden and the missing look the same.
+        """
+        viewing.view(reader, principal, document_id)
+        return lineage.passages_of(reader, document_id, every_version=every_version)
 
     def sources_in(self, reader: Reader, names: Sequence[str]) -> tuple[Source, ...]:
         """Return those sources that exist, from an open snapshot, for the facts that gates read."""

@@ -30,7 +30,7 @@ from pilothouse.steps.knowledge.errors import NotConnected, SourceElsewhere
 from pilothouse.steps.knowledge.logic import connecting, permitting
 from pilothouse.steps.knowledge.logic.admitting import safe_path
 from pilothouse.steps.knowledge.logic.connecting import Reached
-from pilothouse.steps.knowledge.ports import Connector, Fetched, Found, Held, Listed, Listing
+from pilothouse.steps.knowledge.ports import Connector, Fetched, Found, Listed, Listing, MarkOf
 from pilothouse.steps.knowledge.store import connections as kept
 
 SYNC = "knowledge.sync"
@@ -170,7 +170,7 @@ class Connections:
         tally.removed = removed
         await self._knowledge.settle(job.call, tally)
 
-    async def _held(self, c: Connection) -> Held:
+    async def _held(self, c: Connection) -> MarkOf:
         marks: dict[str, str] = await self._database.read(lambda r: dict(kept.marks(r, c.source_id)))
         return lambda path: marks.get(kept.item(path), "")
 

@@ -71,7 +71,7 @@ class Retrieving:
             found = await self._database.read(lambda r: opened(r, call.principal, hits, query.limit), quick=True)
         return Retrieval(passages=found, readable=readable, label=permitting.join(p.label for p in found),
                          snapshot=f"{self._indexing.mark}@{sight.epoch}",
-                         mode="hybrid" if self._indexing.hybrid else "lexical")
+                         mode="hybrid" if self._indexing.hears(query.text) else "lexical")
 
     async def _sight(self) -> Sight:
         """Return what holds now: one look at the epoch, and everything anew only after a change."""

@@ -11,7 +11,7 @@ from pilothouse.kernel.errors import Invalid
 from pilothouse.steps.knowledge.contracts.connections import Connection
 from pilothouse.steps.knowledge.drivers.reaching import Reach, Reply, plain_name, require_options, web_address
 from pilothouse.steps.knowledge.errors import SourceRefuses, SourceUnavailable
-from pilothouse.steps.knowledge.ports import Fetched, Found, Held, Listed, Listing
+from pilothouse.steps.knowledge.ports import Fetched, Found, Listed, Listing, MarkOf
 
 PAGE = 100
 DEPTH_MAX = 60
@@ -82,7 +82,7 @@ class ConfluenceConnector(_Asking):
             raise Invalid("name the spaces by their keys, such as HR, IT", field="options.spaces")
         self._reach.credential(connection)
 
-    async def page(self, connection: Connection, *, cursor: str, held: Held) -> Listing:
+    async def page(self, connection: Connection, *, cursor: str, held: MarkOf) -> Listing:
         spaces = await self._spaces(connection)
         told = await self._json(connection, "/wiki/api/v2/pages", status="current", limit=PAGE, cursor=cursor,
                                 **{"space-id": ",".join(spaces)})
@@ -128,7 +128,7 @@ class JiraConnector(_Asking):
             raise Invalid("name the projects by their keys, such as HELP, IT", field="options.projects")
         self._reach.credential(connection)
 
-    async def page(self, connection: Connection, *, cursor: str, held: Held) -> Listing:
+    async def page(self, connection: Connection, *, cursor: str, held: MarkOf) -> Listing:
         projects = ", ".join(_keys(connection, "projects"))
         wanted = connection.options.get("jql") or f"project in ({projects}) order by key"
         if cursor.startswith(_OFFSET):

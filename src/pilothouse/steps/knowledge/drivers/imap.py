@@ -20,7 +20,7 @@ from pilothouse.steps.knowledge.drivers.reaching import (
     require_options,
 )
 from pilothouse.steps.knowledge.errors import SourceRefuses, SourceUnavailable
-from pilothouse.steps.knowledge.ports import Fetched, Found, Held, Listed, Listing
+from pilothouse.steps.knowledge.ports import Fetched, Found, Listed, Listing, MarkOf
 
 PAGE = 100
 OPTIONS = ("folders", "newest")
@@ -67,13 +67,13 @@ class ImapConnector:
             if not folder.isascii() or not folder.isprintable() or '"' in folder or "\\" in folder:
                 raise Invalid("write folder names as the server lists them, in plain letters", field="options.folders")
 
-    async def page(self, connection: Connection, *, cursor: str, held: Held) -> Listing:
+    async def page(self, connection: Connection, *, cursor: str, held: MarkOf) -> Listing:
         return await asyncio.to_thread(self._page, connection, cursor, held)
 
     async def fetch(self, connection: Connection, item: Listed, *, mark: str) -> Fetched:
         return await asyncio.to_thread(self._fetch, connection, item)
 
-    def _page(self, connection: Connection, cursor: str, held: Held) -> Listing:
+    def _page(self, connection: Connection, cursor: str, held: MarkOf) -> Listing:
         """List the next messages of a folder; those that are not in yet are fetched over the same connection."""
         folders = _folders(connection)
         at, after = json.loads(cursor) if cursor else (0, 0)
@@ -88,7 +88,7 @@ class ImapConnector:
         cursor = json.dumps((at + 1, 0) if done else (at, todo[PAGE - 1]))
         return Listing(items=items, cursor=cursor, more=not done or at + 1 < len(folders))
 
-    def _listed(self, box: imaplib.IMAP4, folder: str, validity: str, uid: int, held: Held) -> Listed:
+    def _listed(self, box: imaplib.IMAP4, folder: str, validity: str, uid: int, held: MarkOf) -> Listed:
         path = f"{'/'.join(plain_name(p) for p in folder.split('/'))}/{validity}-{uid}.eml"
         item = Listed(path=path, key=json.dumps((folder, validity, uid)), mark=f"{validity}-{uid}")
         if held(path) == item.mark:

@@ -9,7 +9,7 @@ from pilothouse.kernel.errors import Invalid
 from pilothouse.steps.knowledge.contracts.connections import Connection
 from pilothouse.steps.knowledge.drivers.reaching import BYTES_MAX, Reach, require_options
 from pilothouse.steps.knowledge.errors import SourceRefuses, SourceUnavailable
-from pilothouse.steps.knowledge.ports import Fetched, Found, Held, Listed, Listing
+from pilothouse.steps.knowledge.ports import Fetched, Found, Listed, Listing, MarkOf
 
 PAGE = 200
 OPTIONS = ("endpoint", "region")
@@ -29,7 +29,7 @@ class S3Connector:
         if connection.credential:
             self._keys(connection)
 
-    async def page(self, connection: Connection, *, cursor: str, held: Held) -> Listing:
+    async def page(self, connection: Connection, *, cursor: str, held: MarkOf) -> Listing:
         import obstore
         from obstore.exceptions import BaseError
 

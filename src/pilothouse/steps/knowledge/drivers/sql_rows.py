@@ -16,7 +16,7 @@ from pilothouse.kernel.errors import Invalid
 from pilothouse.steps.knowledge.contracts.connections import Connection
 from pilothouse.steps.knowledge.drivers.reaching import BYTES_MAX, Reach, plain_name, require_options
 from pilothouse.steps.knowledge.errors import SourceRefuses, SourceUnavailable
-from pilothouse.steps.knowledge.ports import Fetched, Found, Held, Listed, Listing
+from pilothouse.steps.knowledge.ports import Fetched, Found, Listed, Listing, MarkOf
 
 PAGE = 500
 TABLE_ROWS_MAX = 200_000
@@ -55,7 +55,7 @@ class SqlConnector:
             raise Invalid("name the column that tells rows apart", field="options.key")
         self._reach.credential(connection)
 
-    async def page(self, connection: Connection, *, cursor: str, held: Held) -> Listing:
+    async def page(self, connection: Connection, *, cursor: str, held: MarkOf) -> Listing:
         listed = self._table if connection.options.get("as") == "table" else self._rows
         return await asyncio.to_thread(listed, connection, cursor)
 

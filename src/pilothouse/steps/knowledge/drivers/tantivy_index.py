@@ -1,17 +1,22 @@
-"""The lexical index: BM25 with English stemming by tantivy, filtered by access set and source inside the query."""
+"""The lexical index: BM25 by tantivy, stemmed in each passage's language, filtered by access inside the query."""
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pilothouse.steps.knowledge.ports import Indexed, Scored, Vectors
+from pilothouse.steps.knowledge.ports import Indexed, Scored, Span, Vectors
+from pilothouse.text.languages import Language, hindi_stem, language
 
 BOOSTS = {"title": 1.5, "heading": 1.2, "body": 1.0}
 WRITER_BYTES = 32_000_000
-ANALYZER = "english-1"
-"""Words, lower-cased, without accents, stemmed. A new chain needs a new name: an index of another starts anew."""
+STEMMERS: Mapping[Language, str] = {"en": "english", "de": "german", "fr": "french", "es": "spanish", "hi": ""}
+"""Stemmers of tantivy by language; Hindi, for which it has none, is stemmed before it gets there."""
+CHAIN = 2
+"""Words, lower-cased, stemmed, without accents. A new chain needs a new number: an index of another starts anew."""
+WORD = r"[\p{L}\p{M}\p{N}]+"
+"""Letters with their marks: vowel signs and joiners belong to the words of Indian scripts."""
 WORD_LENGTH_MAX = 40
 TERMS_MAX = 256
 """Distinct words of a query that are searched for; nobody asks more, and each costs time."""
@@ -31,7 +36,8 @@ class TantivyIndex:
         """Open the files; an index that cannot be read, or was written by another schema, starts anew."""
         import tantivy
 
-        self._tantivy, self._schema, self._analyzer = tantivy, _schema(), _analyzer()
+        self._tantivy, self._schema = tantivy, _schema()
+        self._analyzers = {code: _analyzer(code) for code in STEMMERS}
         self._mark_file = self._directory / "mark"
         self._directory.mkdir(parents=True, exist_ok=True)
         try:
@@ -43,7 +49,8 @@ class TantivyIndex:
 
     def _opened(self) -> Any:
         index = self._tantivy.Index(self._schema, path=str(self._directory), reuse=True)
-        index.register_tokenizer(ANALYZER, self._analyzer)
+        for code, analyzer in self._analyzers.items():
+            index.register_tokenizer(_chain(code), analyzer)
         return index
 
     @property
@@ -54,9 +61,11 @@ class TantivyIndex:
         writer = self._writing()
         for p in passages:
             self._delete(writer, p.row)
+            code = language(p.body)
+            texts = {_field(name, code): _prepared(text, code)
+                     for name, text in (("title", p.title), ("heading", p.heading), ("body", p.body))}
             writer.add_document(self._tantivy.Document.from_dict(
-                {"row": p.row, "access": p.access, "source": p.source, "title": p.title, "heading": p.heading,
-                 "body": p.body}, self._schema))
+                {"row": p.row, "access": p.access, "source": p.source, **texts}, self._schema))
 
     def retag(self, passages: Sequence[Indexed]) -> Sequence[Indexed]:
         """Return all of them: a document of the index is only ever replaced whole, which is cheap here."""
@@ -82,12 +91,13 @@ class TantivyIndex:
         new.replace(self._mark_file)
 
     def search(self, text: str, vector: Vectors | None, *, access: frozenset[int], sources: frozenset[int] | None,
-               limit: int) -> Sequence[Scored]:
+               limit: int, within: Sequence[Span] | None = None) -> Sequence[Scored]:
         """Return the best rows by BM25; any text is a query, since only its words are."""
         if not (asked := self._any_of(text)) or not access or sources == frozenset():
             return ()
         query = self._tantivy.Query.boolean_query([
-            *asked, *self._must("access", access), *(self._must("source", sources) if sources is not None else ())])
+            *asked, *self._must("access", access), *(self._must("source", sources) if sources is not None else ()),
+            *(self._inside(within) if within is not None else ())])
         return self._ranked(self._index.searcher(), query, limit)
 
     def _ranked(self, searcher: Any, query: Any, limit: int) -> Sequence[Scored]:
@@ -103,16 +113,23 @@ class TantivyIndex:
     def _any_of(self, text: str) -> list[tuple[Any, Any]]:
         """Return a clause that holds for passages with any word of the text; empty when it has none."""
         whole = text.encode("utf-8", "replace").decode()  # halves of characters have no place in an index
-        terms = Counter(self._analyzer.analyze(whole)).most_common(TERMS_MAX)
         query = self._tantivy.Query
         found = [(self._tantivy.Occur.Should, query.boost_query(
-            query.term_query(self._schema, field, term, "freq"), boost * times))
-            for term, times in terms for field, boost in BOOSTS.items()]
+            query.term_query(self._schema, _field(name, code), term, "freq"), boost * times))
+            for code, analyzer in self._analyzers.items()
+            for term, times in Counter(analyzer.analyze(_prepared(whole, code))).most_common(TERMS_MAX)
+            for name, boost in BOOSTS.items()]
         return [(self._tantivy.Occur.Must, query.boolean_query(found))] if found else []
 
     def _must(self, name: str, values: frozenset[int]) -> list[tuple[Any, Any]]:
         one_of = self._tantivy.Query.term_set_query(self._schema, name, sorted(values))
         return [(self._tantivy.Occur.Must, self._tantivy.Query.const_score_query(one_of, 0.0))]
+
+    def _inside(self, spans: Sequence[Span]) -> list[tuple[Any, Any]]:
+        query, kind = self._tantivy.Query, self._tantivy.FieldType.Unsigned
+        ranges = [(self._tantivy.Occur.Should, query.range_query(self._schema, "row", kind, first, last))
+                  for first, last in spans]
+        return [(self._tantivy.Occur.Must, query.const_score_query(query.boolean_query(ranges), 0.0))]
 
     def purge(self) -> None:
         self._writer = None
@@ -131,16 +148,30 @@ def _schema() -> Any:
     schema = tantivy.SchemaBuilder()
     for name in ("row", "access", "source"):
         schema.add_unsigned_field(name, stored=name == "row", indexed=True, fast=True)
-    for name in BOOSTS:
-        schema.add_text_field(name, tokenizer_name=ANALYZER, index_option="freq")
+    for code in STEMMERS:
+        for name in BOOSTS:
+            schema.add_text_field(_field(name, code), tokenizer_name=_chain(code), index_option="freq")
     return schema.build()
 
 
-def _analyzer() -> Any:
+def _field(name: str, code: Language) -> str:
+    return f"{name}_{code}"
+
+
+def _chain(code: Language) -> str:
+    return f"{code}-{CHAIN}"
+
+
+def _prepared(text: str, code: Language) -> str:
+    return " ".join(map(hindi_stem, text.split())) if code == "hi" else text
+
+
+def _analyzer(code: Language) -> Any:
     from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
 
-    filters = (Filter.remove_long(WORD_LENGTH_MAX), Filter.lowercase(), Filter.ascii_fold(), Filter.stemmer("english"))
-    chain = TextAnalyzerBuilder(Tokenizer.simple())
-    for each in filters:
+    stemmer = [Filter.stemmer(STEMMERS[code])] if STEMMERS[code] else []
+    folding = [Filter.ascii_fold(), *stemmer] if code == "en" else [*stemmer, Filter.ascii_fold()]
+    chain = TextAnalyzerBuilder(Tokenizer.simple() if code == "en" else Tokenizer.regex(WORD))
+    for each in (Filter.remove_long(WORD_LENGTH_MAX), Filter.lowercase(), *folding):
         chain = chain.filter(each)
     return chain.build()

@@ -22,7 +22,7 @@ from pilothouse.steps.knowledge.drivers.reaching import (
     web_address,
 )
 from pilothouse.steps.knowledge.errors import SourceRefuses, SourceUnavailable
-from pilothouse.steps.knowledge.ports import Fetched, Found, Held, Listed, Listing
+from pilothouse.steps.knowledge.ports import Fetched, Found, Listed, Listing, MarkOf
 
 BATCH = 20
 """Pages visited between two steps of the job."""
@@ -67,7 +67,7 @@ class WebConnector:
         if connection.options.get("sitemap", "yes") not in ("yes", "no"):
             raise Invalid("`sitemap` is `yes` or `no`", field="options.sitemap")
 
-    async def page(self, connection: Connection, *, cursor: str, held: Held) -> Listing:
+    async def page(self, connection: Connection, *, cursor: str, held: MarkOf) -> Listing:
         most = int(number(connection, "pages", 500, 1, 5_000))
         robots = await self._robots(connection.address)
         walk = _read(cursor) if cursor else await self._begun(connection, robots, most)
@@ -92,7 +92,7 @@ class WebConnector:
             return Fetched(found=None, mark=mark, unchanged=True)
         return _fetched(item.path, reply, _links(reply) or []) if reply.status == 200 else Fetched(found=None, mark="")
 
-    async def _visit(self, connection: Connection, url: str, depth: int, walk: _Walk, most: int, held: Held
+    async def _visit(self, connection: Connection, url: str, depth: int, walk: _Walk, most: int, held: MarkOf
                      ) -> Listed | str | None:
         """Return a page as an item, its path when it could not be had this time, or None when there is none."""
         path, first = path_of(connection.address, url), len(walk.known) == 1

@@ -188,7 +188,8 @@ def changes(reader: Reader, after: int, limit: int) -> Sequence[tuple[int, str]]
 
 def to_index(reader: Reader, document_id: str) -> tuple[bool, Sequence[tuple[Row, str]]]:
     """Return (whether it is served, its passages with texts) of a document, for an index."""
-    rows = reader.rows("select p.row_number, p.heading, p.content, d.title, d.access, d.is_current, s.number"
+    rows = reader.rows("select p.row_number, p.heading, p.content, d.title, d.path, d.effective_on, d.access,"
+                       " d.is_current, s.number"
                        " from passage p join document d on d.id = p.document_id join source s on s.id = d.source_id"
                        " where d.id = ? order by p.ordinal", document_id)
     served = bool(rows) and bool(rows[0]["is_current"])
