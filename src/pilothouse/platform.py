@@ -11,6 +11,7 @@ from pilothouse.kernel.operation import Operation, operations_of
 from pilothouse.steps.adoption.api import Adoption
 from pilothouse.steps.gateway.api import Gateway
 from pilothouse.steps.knowledge.api import Knowledge
+from pilothouse.steps.knowledge.api.cleansing import Cleansing
 from pilothouse.steps.oversight.api import Oversight
 from pilothouse.steps.people.api import People
 from pilothouse.steps.portfolio.api import Portfolio
@@ -40,6 +41,7 @@ class Platform:
     cases: Cases
     planning: Planning
     knowledge: Knowledge
+    cleansing: Cleansing
     gateway: Gateway
     people: People
     oversight: Oversight

@@ -18,6 +18,7 @@ from pilothouse.steps.knowledge.contracts import (
     Quarantined,
     Source,
 )
+from pilothouse.steps.knowledge.contracts.cleansing import FindingLine, SetAside, SideBySide
 from pilothouse.steps.oversight.contracts import Review, ReviewSummary
 from pilothouse.steps.people.contracts import Course, CourseSummary, Credential, QuizResult, Squad
 from pilothouse.steps.portfolio.contracts import (
@@ -288,6 +289,8 @@ class KnowledgePage:
     findings: tuple[Finding, ...]
     quarantined: tuple[Quarantined, ...]
     names: Mapping[str, str]
+    to_decide: int
+    """Findings between documents that wait for somebody's decision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -372,3 +375,23 @@ class SettingsPage:
     me: Person
     people: tuple[Person, ...]
     new_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingsPage:
+    """What documents say differently, and what decisions keep from being served."""
+
+    lines: tuple[FindingLine, ...]
+    aside: tuple[SetAside, ...]
+    kind: str
+    state: str
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingPage:
+    """One finding with both sides."""
+
+    found: SideBySide
+    names: Mapping[str, str]
+    refused: RefusedForm

@@ -1,6 +1,6 @@
 """Templates to pages: one Jinja environment, its filters, and the headers that keep pages strict."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
 
 from pilothouse.kernel.clock import instant
 from pilothouse.kernel.quantity import Money
@@ -27,7 +28,7 @@ def environment() -> Environment:
                       autoescape=select_autoescape(default=True, default_for_string=True), trim_blocks=True,
                       lstrip_blocks=True)
     env.filters |= {"number": number, "signed": signed, "percent": percent, "eur": eur, "day": day, "moment": moment,
-                    "plural": plural, "short": short, "money": amount}
+                    "plural": plural, "short": short, "money": amount, "marked": marked}
     return env
 
 
@@ -79,6 +80,17 @@ def moment(value: str, zone: str = "UTC") -> str:
         return "no date"
     at = instant(value).astimezone(ZoneInfo(zone))
     return f"{at.day} {at:%b %Y, %H:%M} {at:%Z}"
+
+
+def marked(text: str, sentences: Sequence[tuple[int, int]], differing: Sequence[tuple[int, int]]) -> Markup:
+    """Write a text with some spans marked, and within them what differs in bold."""
+    opens = [(a, 1, "<mark>") for a, _ in sentences] + [(a, 2, "<strong>") for a, _ in differing]
+    shut = [(b, 0, "</mark>") for _, b in sentences] + [(b, -1, "</strong>") for _, b in differing]
+    parts, at = [], 0
+    for position, _, tag in sorted(opens + shut):
+        parts += [escape(text[at:position]), Markup(tag)]
+        at = position
+    return Markup("").join((*parts, escape(text[at:])))
 
 
 def plural(count: int, one: str, many: str = "") -> str:

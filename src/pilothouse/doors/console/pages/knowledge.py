@@ -4,6 +4,7 @@ from pilothouse.doors.console.contexts import DocumentPage, DocumentsPage, Knowl
 from pilothouse.doors.console.desk import Answered, Desk, GoTo, Page, Places
 from pilothouse.kernel.operation import NoFields
 from pilothouse.steps.knowledge.contracts import DocumentId, DocumentQuery, DocumentRef, IngestRequest
+from pilothouse.steps.knowledge.contracts.cleansing import FindingQuery
 
 places = Places()
 
@@ -16,7 +17,8 @@ async def sources(desk: Desk) -> Answered:
     kept_out = await step.quarantine(call, NoFields()) if call.may("knowledge:ingest", on="*") else ()
     return Page(template="knowledge.html", title="Knowledge", rail="knowledge", demo=any(s.demo for s in found),
                 context=KnowledgePage(sources=found, quarantined=kept_out, names=await desk.names(),
-                                      findings=await step.findings(call, NoFields())))
+                                      findings=await step.findings(call, NoFields()), to_decide=len(
+                                          await desk.platform.cleansing.list_findings(call, FindingQuery(state="open")))))
 
 
 @places.post("/knowledge/ingest")
