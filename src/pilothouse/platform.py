@@ -13,6 +13,7 @@ from pilothouse.steps.adoption.api import Adoption
 from pilothouse.steps.gateway.api import Gateway
 from pilothouse.steps.gateway.api.lineage import Tracing
 from pilothouse.steps.knowledge.api import Knowledge
+from pilothouse.steps.knowledge.api.cleansing import Cleansing
 from pilothouse.steps.knowledge.api.connections import Connections
 from pilothouse.steps.oversight.api import Oversight
 from pilothouse.steps.people.api import People
@@ -43,6 +44,7 @@ class Platform:
     cases: Cases
     planning: Planning
     knowledge: Knowledge
+    cleansing: Cleansing
     gateway: Gateway
     tracing: Tracing
     people: People

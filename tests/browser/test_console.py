@@ -14,6 +14,7 @@ from tests.browser.conftest import ROLES, Demo
 
 EVERYBODY = ("/", "/ask", "/portfolio", "/portfolio/new", "/use-cases/policy-desk", "/use-cases/product-finder",
              "/use-cases/product-finder/kpis/minutes-per-product-question", "/knowledge", "/knowledge/documents",
+             "/knowledge/findings",
              "/people", "/people/courses/review-basics", "/adoption", "/rollout", "/settings", "/find?q=leave",
              "/portfolio/reasons", "/objectives", "/learnings", "/use-cases/product-finder/decision",
              "/use-cases/complaint-drafts/experiments", "/use-cases/complaint-drafts/experiments/drafts-by-team",

@@ -46,6 +46,7 @@ from pilothouse.steps.gateway.plugs import GatewayCosts, GatewayFacts, LedgerSam
 from pilothouse.steps.knowledge import jobs as knowledge_jobs
 from pilothouse.steps.knowledge import migrations as knowledge_tables
 from pilothouse.steps.knowledge.api import Knowledge
+from pilothouse.steps.knowledge.api.cleansing import Cleansing
 from pilothouse.steps.knowledge.api.connections import Connections
 from pilothouse.steps.knowledge.drivers import tesseract
 from pilothouse.steps.knowledge.drivers.atlassian import ConfluenceConnector, JiraConnector
@@ -226,6 +227,7 @@ async def assemble(workspace: Workspace) -> Assembled:
                         board=Board(database=database, portfolio=portfolio), cases=cases,
                         planning=Planning(database=database),
                         strategy=Strategy(database=database, mint=mint, portfolio=portfolio),
+                        cleansing=Cleansing(database=database, mint=mint, knowledge=knowledge),
                         knowledge=knowledge, gateway=gateway,
                         tracing=Tracing(database=database, portfolio=portfolio, knowledge=knowledge),
                         people=people, oversight=oversight, workflows=workflows, adoption=adoption,

@@ -21,6 +21,7 @@ from pilothouse.steps.knowledge.contracts import (
     Quarantined,
     Source,
 )
+from pilothouse.steps.knowledge.contracts.cleansing import FindingLine, SetAside, SideBySide
 from pilothouse.steps.knowledge.contracts.connections import Connection
 from pilothouse.steps.oversight.contracts import Review, ReviewSummary
 from pilothouse.steps.people.contracts import Course, CourseSummary, Credential, QuizResult, Squad
@@ -316,6 +317,8 @@ class KnowledgePage:
     connections: tuple[Connection, ...]
     """Systems that fill sources, for those who may sync them."""
     kinds: tuple[tuple[str, str], ...]
+    to_decide: int
+    """Findings between documents that wait for somebody's decision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -401,3 +404,23 @@ class SettingsPage:
     me: Person
     people: tuple[Person, ...]
     new_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingsPage:
+    """What documents say differently, and what decisions keep from being served."""
+
+    lines: tuple[FindingLine, ...]
+    aside: tuple[SetAside, ...]
+    kind: str
+    state: str
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingPage:
+    """One finding with both sides."""
+
+    found: SideBySide
+    names: Mapping[str, str]
+    refused: RefusedForm

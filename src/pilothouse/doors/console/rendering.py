@@ -1,6 +1,6 @@
 """Templates to pages: one Jinja environment, its filters, and the headers that keep pages strict."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pilothouse.doors.console.formulas import FORMULAS
 from pilothouse.doors.console.prose import prose, ticked
@@ -32,7 +32,7 @@ def environment() -> Environment:
     env.filters |= {"number": number, "signed": signed, "percent": percent, "eur": eur, "day": day, "moment": moment,
                     "plural": plural, "short": short, "money": amount, "rate": rate, "lasting": lasting,
                     "json_inside": json_inside, "span": span, "sentence": sentence,
-                    "unit": unit, "ticked": ticked, "prose": prose}
+                    "unit": unit, "marked": marked, "ticked": ticked, "prose": prose}
     env.globals["formulas"] = FORMULAS
     return env
 
@@ -138,6 +138,17 @@ def lasting(seconds: float) -> str:
 def json_inside(text: str) -> Markup:
     """Return JSON that may stand inside a script element: nothing in it can end that element or open a comment."""
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
+
+
+def marked(text: str, sentences: Sequence[tuple[int, int]], differing: Sequence[tuple[int, int]]) -> Markup:
+    """Write a text with some spans marked, and within them what differs in bold."""
+    opens = [(a, 1, "<mark>") for a, _ in sentences] + [(a, 2, "<strong>") for a, _ in differing]
+    shut = [(b, 0, "</mark>") for _, b in sentences] + [(b, -1, "</strong>") for _, b in differing]
+    parts, at = [], 0
+    for position, _, tag in sorted(opens + shut):
+        parts += [escape(text[at:position]), Markup(tag)]  # noqa: S704 - one of the four tags above
+        at = position
+    return Markup("").join((*parts, escape(text[at:])))
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -61,3 +61,9 @@ class NoSuchDocument(Missing):
     """No document of that id, or none this principal may read."""
 
     code = "knowledge.no_such_document"
+
+
+class NoSuchFinding(Missing):
+    """No finding or decision of that name between documents that this principal may read."""
+
+    code = "knowledge.no_such_finding"

@@ -42,4 +42,16 @@ MIGRATIONS = (
         "create table connection_item (source_id text not null, item text not null, mark text not null,"
         " seen text not null, primary key (source_id, item))",
     )),
+    Migration(name="knowledge/0004_cleansing", statements=(
+        "create table conflict (left_passage text not null, right_passage text not null, left_document text not null,"
+        " right_document text not null, left_start integer not null, left_end integer not null,"
+        " right_start integer not null, right_end integer not null, differs text not null, share real not null,"
+        " primary key (left_passage, right_passage))",
+        "create table finding_decision (id text primary key, key text not null, action text not null,"
+        " reason text not null, decided_by text not null, at text not null, until text not null, seq integer not null,"
+        " undone_seq integer)",
+        "create index finding_decision_key on finding_decision (key)",
+        "create table set_aside (id text not null, decision_id text not null, document_id text not null,"
+        " passage_id text not null, primary key (id, decision_id))",
+    )),
 )

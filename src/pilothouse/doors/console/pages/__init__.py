@@ -5,6 +5,7 @@ from pilothouse.doors.console.pages import (
     adoption,
     board,
     cases,
+    cleansing,
     experiments,
     finding,
     gateway,
@@ -20,5 +21,5 @@ from pilothouse.doors.console.pages import (
 )
 
 PAGES = (home, gateway, cases, experiments, portfolio, board, strategy, knowledge, people, oversight, workflows,
-         adoption, ledger, settings, finding)
+         adoption, ledger, settings, finding, cleansing)
 PLACES: tuple[Place, ...] = tuple(p for page in PAGES for p in page.places.found)

@@ -6,6 +6,7 @@ from pilothouse.kernel.codec import convert
 from pilothouse.kernel.errors import Invalid
 from pilothouse.kernel.operation import NoFields
 from pilothouse.steps.knowledge.contracts import DocumentId, DocumentQuery, DocumentRef, IngestRequest
+from pilothouse.steps.knowledge.contracts.cleansing import FindingQuery
 from pilothouse.steps.knowledge.contracts.connections import KINDS, ConnectionRef, NewConnection
 
 places = Places()
@@ -21,10 +22,11 @@ async def sources(desk: Desk) -> Answered:
     mending = call.may("knowledge:ingest", on="*")
     kept_out = await step.quarantine(call, NoFields()) if mending else ()
     connected = await desk.platform.connections.connections(call, NoFields()) if mending else ()
+    undecided = await desk.platform.cleansing.list_findings(call, FindingQuery(state="open"))
     return Page(template="knowledge.html", title="Knowledge", rail="knowledge", demo=any(s.demo for s in found),
                 context=KnowledgePage(sources=found, quarantined=kept_out, names=await desk.names(),
                                       findings=await step.findings(call, NoFields()), connections=connected,
-                                      kinds=tuple((k, SHOWN[k]) for k in KINDS)))
+                                      kinds=tuple((k, SHOWN[k]) for k in KINDS), to_decide=len(undecided)))
 
 
 @places.post("/knowledge/ingest")

@@ -83,7 +83,7 @@ class Knowledge:
         self._indexing = Indexing(database=database, lexical=lexical, dense=dense, embedder=embedder,
                                   catalogue=catalogue)
         self._keeping = Keeping(database=database, lake=lake, sketcher=sketcher, indexing=self._indexing,
-                                ingesting=self._ingesting, timer=timer)
+                                ingesting=self._ingesting, timer=timer, embedder=embedder)
         self._retrieving = Retrieving(database=database, indexing=self._indexing)
         self._one_at_a_time = asyncio.Lock()
 

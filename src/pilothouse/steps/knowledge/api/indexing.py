@@ -88,8 +88,10 @@ class Indexing:
 
     def _apply(self, index: PassageIndex, documents: Documents) -> int:
         """Bring some documents up to date in an index; returns how many passages it took in."""
-        index.remove(int(r["row_number"] or 0) for served, rows in documents if not served for r, _ in rows)
-        passages = [_indexed(r, text) for served, rows in documents if served for r, text in rows]
+        index.remove(int(r["row_number"] or 0) for served, rows in documents for r, _ in rows
+                     if not served or r["aside"])
+        passages = [_indexed(r, text) for served, rows in documents if served for r, text in rows
+                    if not r["aside"]]
         if new := index.retag(passages):
             embedder = self._embedder if index is self._dense else None
             index.add(new, embedder.embed([_embedded(p) for p in new]) if embedder else None)

@@ -25,6 +25,14 @@ _PASSAGE = ("select p.row_number, p.id, p.document_id, p.heading, p.page, p.star
             " join source s on s.id = d.source_id ")
 
 
+_ASIDE = "exists (select 1 from set_aside x where x.id in (p.id, d.id))"
+"""Whether somebody decided that a passage, or its whole document, is not to be served."""
+
+
+_UNDECIDED = ("not exists (select 1 from finding_decision q where q.undone_seq is null and q.action <> 'snooze'"
+              " and q.key = replace(f.kind, ' ', '-') || '.' || f.document_id || '.' || f.other_id)")
+
+
 def touch(tx: Transaction) -> None:
     """Move the epoch: cached access sets, source numbers and counts are read again."""
     tx.run("update knowledge_epoch set epoch = epoch + 1 where id = 1")
@@ -107,7 +115,12 @@ def passage_counts(reader: Reader) -> Mapping[tuple[int, int], int]:
     """Return how many served passages lie in each (access set, source number)."""
     rows = reader.rows("select d.access, s.number, sum(d.passages) as passages from document d"
                        " join source s on s.id = d.source_id where d.is_current = 1 group by d.access, s.number")
-    return {(int(r["access"] or 0), int(r["number"] or 0)): int(r["passages"] or 0) for r in rows}
+    aside = reader.rows("select d.access, s.number, count(*) as passages from passage p join document d on"
+                        " d.id = p.document_id join source s on s.id = d.source_id where d.is_current = 1 and d.id in"
+                        f" (select document_id from set_aside) and {_ASIDE} group by d.access, s.number")
+    out = {(int(r["access"] or 0), int(r["number"] or 0)): int(r["passages"] or 0) for r in aside}
+    held = {(int(r["access"] or 0), int(r["number"] or 0)): int(r["passages"] or 0) for r in rows}
+    return {place: n - out.get(place, 0) for place, n in held.items()}
 
 
 def current(reader: Reader, source_id: str) -> Mapping[str, Row]:
@@ -187,9 +200,9 @@ def changes(reader: Reader, after: int, limit: int) -> Sequence[tuple[int, str]]
 
 
 def to_index(reader: Reader, document_id: str) -> tuple[bool, Sequence[tuple[Row, str]]]:
-    """Return (whether it is served, its passages with texts) of a document, for an index."""
+    """Return (whether it is served, its passages with texts) of a document, for an index; `aside` is not served."""
     rows = reader.rows("select p.row_number, p.heading, p.content, d.title, d.path, d.effective_on, d.access,"
-                       " d.is_current, s.number"
+                       f" d.is_current, s.number, case when {_ASIDE} then 1 else 0 end as aside"
                        " from passage p join document d on d.id = p.document_id join source s on s.id = d.source_id"
                        " where d.id = ? order by p.ordinal", document_id)
     served = bool(rows) and bool(rows[0]["is_current"])
@@ -199,16 +212,22 @@ def to_index(reader: Reader, document_id: str) -> tuple[bool, Sequence[tuple[Row
 def by_rows(reader: Reader, rows: Sequence[int]) -> Mapping[int, Row]:
     """Return the passages among these rows that are served, each with its readers as of this snapshot."""
     marks = ", ".join("?" * len(rows))
-    found = reader.rows(_PASSAGE + f"where d.is_current = 1 and p.row_number in ({marks})", *rows) if rows else ()
+    found = reader.rows(_PASSAGE + f"where d.is_current = 1 and not {_ASIDE} and p.row_number in ({marks})",
+                        *rows) if rows else ()
     return {int(r["row_number"] or 0): r for r in found}
 
 
 def replaced(reader: Reader, document_ids: Sequence[str]) -> Mapping[str, Row]:
-    """Return, for those of these documents that a newer one replaced, the newer one's readers."""
+    """Return, for those of these documents that a newer one replaced, the newer one's readers.
+
+    Somebody may have decided that both hold, or that the newer one does not: then nothing is replaced.
+    """
     marks = ", ".join("?" * len(document_ids))
     found = reader.rows("select f.other_id, a.readers from finding f join document d on d.id = f.document_id"
                         " join access_set a on a.number = d.access where f.kind = 'outdated version'"
-                        f" and d.is_current = 1 and f.other_id in ({marks})", *document_ids) if document_ids else ()
+                        " and not exists (select 1 from set_aside x where x.id = d.id)"
+                        f" and {_UNDECIDED} and d.is_current = 1 and f.other_id in ({marks})",
+                        *document_ids) if document_ids else ()
     return {str(r["other_id"]): r for r in found}
 
 
@@ -304,10 +323,11 @@ def replace_findings(tx: Transaction, found: Sequence[Finding]) -> None:
 
 
 def findings(reader: Reader, source_id: str = "") -> Sequence[tuple[Finding, int, int]]:
-    """Return findings (about one source's documents, where given) with the access sets of both documents."""
+    """Return what nobody settled (about one source's documents, where given), with the access sets of both."""
     rows = reader.rows("select f.*, d.path, d.access, o.path as other_path, o.access as other_access from finding f"
                        " join document d on d.id = f.document_id join document o on o.id = f.other_id"
-                       " where d.is_current = 1 and o.is_current = 1 and (o.source_id = ? or ? = '')"
+                       f" where d.is_current = 1 and o.is_current = 1 and (o.source_id = ? or ? = '') and {_UNDECIDED}"
+                       " and not exists (select 1 from set_aside x where x.id in (d.id, o.id))"
                        " order by f.kind, d.path, o.path", source_id, source_id)
     return [(Finding(**{n: r[n] for n in Finding.__slots__}), int(r["access"] or 0), int(r["other_access"] or 0))  # type: ignore[arg-type]
             for r in rows]
@@ -350,6 +370,8 @@ def erase_document(tx: Transaction, document_id: str) -> None:
     tx.run("delete from passage where document_id = ?", document_id)
     tx.run("delete from finding where document_id = ? or other_id = ?", document_id, document_id)
     tx.run("delete from document_note where document_id = ?", document_id)
+    tx.run("delete from conflict where left_document = ? or right_document = ?", document_id, document_id)
+    tx.run("delete from set_aside where document_id = ?", document_id)
     tx.run("delete from index_change where document_id = ?", document_id)
     tx.run("delete from document where id = ?", document_id)
     touch(tx)
