@@ -84,11 +84,11 @@ def moment(value: str, zone: str = "UTC") -> str:
 
 def marked(text: str, sentences: Sequence[tuple[int, int]], differing: Sequence[tuple[int, int]]) -> Markup:
     """Write a text with some spans marked, and within them what differs in bold."""
-    opens = [(a, 1, "<mark>") for a, _ in sentences] + [(a, 2, "<strong>") for a, _ in differing]
-    shut = [(b, 0, "</mark>") for _, b in sentences] + [(b, -1, "</strong>") for _, b in differing]
+    opens = [(a, 1, Markup("<mark>")) for a, _ in sentences] + [(a, 2, Markup("<strong>")) for a, _ in differing]
+    shut = [(b, 0, Markup("</mark>")) for _, b in sentences] + [(b, -1, Markup("</strong>")) for _, b in differing]
     parts, at = [], 0
     for position, _, tag in sorted(opens + shut):
-        parts += [escape(text[at:position]), Markup(tag)]
+        parts += [escape(text[at:position]), tag]
         at = position
     return Markup("").join((*parts, escape(text[at:])))
 

@@ -15,10 +15,10 @@ async def sources(desk: Desk) -> Answered:
     step, call = desk.platform.knowledge, desk.call
     found = await step.list_sources(call, NoFields())
     kept_out = await step.quarantine(call, NoFields()) if call.may("knowledge:ingest", on="*") else ()
+    waiting = await desk.platform.cleansing.list_findings(call, FindingQuery(state="open"))
     return Page(template="knowledge.html", title="Knowledge", rail="knowledge", demo=any(s.demo for s in found),
                 context=KnowledgePage(sources=found, quarantined=kept_out, names=await desk.names(),
-                                      findings=await step.findings(call, NoFields()), to_decide=len(
-                                          await desk.platform.cleansing.list_findings(call, FindingQuery(state="open")))))
+                                      findings=await step.findings(call, NoFields()), to_decide=len(waiting)))
 
 
 @places.post("/knowledge/ingest")
