@@ -24,7 +24,8 @@ FACTS: tuple[tuple[tuple[str, str, str], tuple[str, ...]], ...] = (
     (("Backups of the archive server are restored as a test every {}.", "A test restore of archive server backups "
       "happens once in {}.", "Every {} we test that backups of the archive server can be restored."),
      ("3 months", "6 months", "12 months")),
-    (("Suppliers are paid {} after a correct invoice.", "Payment to a supplier follows {} after the invoice is correct.",
+    (("Suppliers are paid {} after a correct invoice.",
+      "Payment to a supplier follows {} after the invoice is correct.",
       "A correct supplier invoice is paid within {}."), ("30 days", "45 days", "60 days")),
     (("The mileage allowance for private cars is {} a kilometre.", "For a private car we refund a mileage allowance of "
       "{} per kilometre.", "Private car mileage is refunded with {} a kilometre."),
@@ -38,7 +39,8 @@ FACTS: tuple[tuple[tuple[str, str, str], tuple[str, ...]], ...] = (
     (("The new expense tool goes live on {}.", "Go-live of the new expense tool is {}.",
       "From {} everybody uses the new expense tool."), ("1 March 2027", "1 April 2027", "15 May 2027")),
     (("Penetration tests of the customer portal are repeated every {}.", "The customer portal has a penetration test "
-      "once every {}.", "Every {} testers try to break into the customer portal."), ("6 months", "12 months", "2 years")),
+      "once every {}.", "Every {} testers try to break into the customer portal."), ("6 months",
+      "12 months", "2 years")),
     (("Contractors keep building access for {} after their contract ends.", "Building access of a contractor lasts {} "
       "beyond the end of the contract.", "After a contract ends the contractor's building access stays for {}."),
      ("1 day", "3 days", "14 days")),

@@ -28,7 +28,7 @@ class Tuning:
 
     words_least: float = 0.25
     """Least weighted share of common words for a pair to be looked at."""
-    evidence_least: float = 0.53
+    evidence_least: float = 0.51
     """With a likeness: least mean of the words' share, the cosine of the sentences, and that with their headings."""
     words_enough: float = 0.5
     """Without one: least share of common words."""
