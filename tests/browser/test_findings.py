@@ -7,7 +7,8 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import Demo
 
-RETENTION = "compliance/kyc-refresh-procedure.md"
+RETENTION = "kyc-refresh-procedure.md"
+LIABILITY = "lost-card-procedure.md"
 
 
 @pytest.fixture(params=[True, False], ids=["scripts", "no scripts"])
@@ -18,18 +19,18 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
 
 
 def test_both_sides_are_shown_with_what_differs_and_a_decision_is_made_and_undone(page: Page, demo: Demo) -> None:
-    demo.enter(page, "administrator")
+    demo.enter(page, "owner")
     page.goto(demo.address + "/knowledge/findings?kind=contradiction&state=open")
-    page.locator("tr", has_text=RETENTION).first.locator("a").first.click()
+    page.locator("tr", has_text=LIABILITY).filter(has_text="debit-card").first.locator("a").first.click()
     page.wait_for_selector("h2:has-text('What holds?')")
-    assert sorted(page.locator(".passage mark strong").all_inner_texts()) == ["5 years", "7 years"]
+    assert sorted(page.locator(".passage mark strong").all_inner_texts()) == ["EUR 150", "EUR 50"]
     page.select_option("#f-action", "not a problem")
-    page.fill("#f-reason", "The manual speaks of another file")
+    page.fill("#f-reason", "The procedure speaks of another card")
     page.click("button.primary")
     page.wait_for_selector("text=Decided: not a problem")
     page.click("button:text-is('Undo it')")
     page.wait_for_selector("text=Undone")
-    assert page.locator("tr", has_text=RETENTION).count() >= 1
+    assert page.locator("tr", has_text=LIABILITY).count() >= 1
 
 
 def test_somebody_who_may_not_read_one_side_is_not_told(page: Page, demo: Demo) -> None:

@@ -3,13 +3,11 @@
 import secrets
 from dataclasses import dataclass
 
-from pilothouse.app.channels import with_platform
 from pilothouse.app.wire import Assembled, assemble
 from pilothouse.app.workspace import Workspace
+from pilothouse.directory.api import check_person
 from pilothouse.directory.contracts import NewPerson, PersonRef
 from pilothouse.directory.errors import AlreadyThere
-from pilothouse.kernel.call import Call
-from pilothouse.kernel.errors import Conflict
 from pilothouse.steps.portfolio.contracts import Proposal
 
 TRIAL = Proposal(title="Trial", slug="trial", outcome="speed", unit_of_work="question answered", audience="own team",
@@ -27,31 +25,34 @@ class Begun:
 
 async def begin(workspace: Workspace, *, name: str, person: str, password: str) -> Begun:
     """Make a workspace; raises Conflict where there is one already."""
-    if workspace.exists:
-        raise Conflict(f"{workspace.home} is a workspace already; serve it, or name another directory",
-                       home=str(workspace.home))
-    chosen = password or secrets.token_urlsafe(12)
-    workspace.create(operator=person)
-    await _administrator(workspace, NewPerson(id=person, name=name, roles=("employee", "administrator", "owner"),
-                                              password=chosen))
-    return await with_platform(workspace, lambda a, call: _finish(a, call(), person, chosen))
+    workspace.require_free()
+    new = NewPerson(id=person, name=name, roles=("employee", "administrator", "owner"),
+                    password=password or secrets.token_urlsafe(12))
+    check_person(new)
+    workspace.prepare()
+    key = await _administrator(workspace, new)
+    workspace.create(operator=person)  # last: until then a beginning that was cut off is begun again
+    return Begun(person=person, password=new.password, key=key)
 
 
-async def _administrator(workspace: Workspace, new: NewPerson) -> None:
+async def _administrator(workspace: Workspace, new: NewPerson) -> str:
+    """Make the first person and their trial; returns their key."""
     ownership = workspace.own()
     try:
         a = await assemble(workspace)
         try:
-            await a.platform.directory.add_person(a.system_call(), new)
-        except AlreadyThere:  # an earlier init was cut off after this
-            await a.platform.directory.set_password(a.system_call(), new.id, new.password)
+            return await _begun(a, new)
         finally:
             await a.close()
     finally:
         ownership.close()
 
 
-async def _finish(a: Assembled, call: Call, person: str, password: str) -> Begun:
+async def _begun(a: Assembled, new: NewPerson) -> str:
+    try:
+        await a.platform.directory.add_person(a.system_call(), new)
+    except AlreadyThere:  # an earlier beginning was cut off after this
+        await a.platform.directory.set_password(a.system_call(), new.id, new.password)
+    call = a.call_as(await a.platform.directory.principal(new.id))
     await a.platform.portfolio.propose_trial(call, TRIAL)
-    issued = await a.platform.directory.rekey(call, PersonRef(person=person))
-    return Begun(person=person, password=password, key=issued.key)
+    return (await a.platform.directory.rekey(call, PersonRef(person=new.id))).key

@@ -11,10 +11,12 @@ import click
 
 from pilothouse.app.settings import Settings, from_environment
 from pilothouse.app.workspace import Workspace
-from pilothouse.kernel.errors import PilothouseError
+from pilothouse.kernel.errors import Invalid, PilothouseError
 
 M_ARENA_MAX = -8
 """The name of the setting in glibc's malloc.h."""
+PORT = click.option("--port", type=click.IntRange(0, 65535), default=None,
+                    help="Port to listen on; 8642 if not given, 0 for any.")
 HOME = click.option("--home", default="", metavar="DIR", help="Workspace; PILOTHOUSE_HOME or ./workspace if not given.")
 
 
@@ -29,6 +31,11 @@ class Line(click.Group):
             for name, fact in refused.facts.items():
                 click.echo(f"  {name}: {fact}", err=True)
             sys.exit(refused.exit_code)
+        except OSError as broken:
+            where = f"{broken.filename}: " if broken.filename else ""
+            click.echo(f"pilothouse: {where}{broken.strerror or broken}; check the path, its owner and the space left",
+                       err=True)
+            sys.exit(Invalid.exit_code)
 
 
 @click.group(cls=Line, context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,7 +51,7 @@ def workspace_at(home: str) -> Workspace:
 @cli.command()
 @HOME
 @click.option("--host", default="", help="Address to listen on; loopback if not given.")
-@click.option("--port", type=int, default=None, help="Port to listen on; 8642 if not given, 0 for any.")
+@PORT
 @click.option("--behind-proxy", is_flag=True, help="A proxy in front ends TLS.")
 def serve(home: str, host: str, port: int | None, behind_proxy: bool) -> None:
     """Serve a workspace: console, API, OpenAI-compatible endpoints, MCP."""
@@ -53,7 +60,7 @@ def serve(home: str, host: str, port: int | None, behind_proxy: bool) -> None:
 
 @cli.command()
 @HOME
-@click.option("--port", type=int, default=None, help="Port to listen on; 8642 if not given, 0 for any.")
+@PORT
 def demo(home: str, port: int | None) -> None:
     """Serve the demo organisation, making its workspace first if there is none."""
     from pilothouse.app.demo import loading
@@ -77,7 +84,8 @@ def _serve(settings: Settings, *, host: str, port: int | None, behind_proxy: boo
 
 @cli.command()
 @click.argument("directory")
-@click.option("--name", prompt="Your name", default="Administrator", help="Name of the first administrator.")
+@click.option("--name", prompt="Your name" if sys.stdin.isatty() else False, default="Administrator",
+              help="Name of the first administrator.")
 @click.option("--id", "person", default="admin", help="Id of the first administrator.")
 @click.option("--password", default="", envvar="PILOTHOUSE_PASSWORD", help="Their password; made up if not given.")
 def init(directory: str, name: str, person: str, password: str) -> None:
@@ -148,7 +156,8 @@ def import_samples(home: str, file: Path, use_case: str, kpi: str, period: str, 
 
 @cli.command()
 @click.argument("directory", default="")
-@click.option("--checkpoint", default="", metavar="FILE", help="A checkpoint kept elsewhere to compare with.")
+@click.option("--checkpoint", default="", metavar="FILE", type=click.Path(exists=True, dir_okay=False),
+              help="A checkpoint kept elsewhere to compare with.")
 @click.option("--deep", is_flag=True, help="Also hash every batch of samples again.")
 def verify(directory: str, checkpoint: str, deep: bool) -> None:
     """Compute the ledger of a workspace, backup or export again; exit code 1 names the first bad entry."""

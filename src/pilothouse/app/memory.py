@@ -13,9 +13,6 @@ EVERY_S = 20.0
 GROWN_BYTES = 48 * 1024 * 1024
 """Less growth than this since the last time is not worth the search."""
 
-_ARENA_MAX, _ARENAS = -8, 2
-"""glibc's parameter of `mallopt`, and how many heaps its threads share: more would hold free memory each for itself."""
-
 _STATM = Path("/proc/self/statm")
 
 
@@ -25,8 +22,6 @@ class Keeper:
     def __init__(self) -> None:
         self._least = 0
         self._libc = _glibc()
-        if self._libc is not None:
-            self._libc.mallopt(_ARENA_MAX, _ARENAS)
 
     async def look(self) -> None:
         """Give back what is free if it may be much."""
@@ -48,4 +43,4 @@ def _glibc() -> ctypes.CDLL | None:
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None)
-    return libc if hasattr(libc, "malloc_trim") and hasattr(libc, "mallopt") else None
+    return libc if hasattr(libc, "malloc_trim") else None

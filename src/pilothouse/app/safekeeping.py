@@ -24,7 +24,10 @@ async def backup(workspace: Workspace, target: Path) -> None:
         raise Invalid(f"this workspace lies in Postgres: copy {workspace.checkpoints}, then the database with "
                       f"`pg_dump --format=custom`, then the rest of {workspace.home}, and {workspace.keys} last",
                       field="database")
-    if target.exists() and any(target.iterdir()):
+    inside = target.resolve()
+    if any(inside.is_relative_to(own.resolve()) for own in (workspace.home, workspace.keys)):
+        raise Invalid(f"{target} lies within the workspace; a backup belongs elsewhere", field="target")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise Conflict(f"{target} is not empty; name a new directory", target=str(target))
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     _copy(workspace.checkpoints, target / "checkpoints")
@@ -52,9 +55,11 @@ def restore(source: Path, workspace: Workspace, *, erased: Sequence[str] = ()) -
     the rest of their erasure is done when the workspace is opened first. Keys that lie outside of workspaces and are
     still there stay as they are: theirs is the later word on who was erased.
     """
-    if workspace.exists:
-        raise Conflict(f"{workspace.home} is a workspace already; restore into a new directory",
-                       home=str(workspace.home))
+    workspace.require_free()
+    for needed in ("pilothouse.json", "pilothouse.db"):
+        if not (source / needed).is_file():
+            raise Invalid(f"{source} is no backup: it holds no {needed}; name what `pilothouse backup` wrote",
+                          field="source")
     found = verify(source)
     shutil.copytree(source, workspace.home, dirs_exist_ok=True,
                     ignore=lambda folder, names: {"keys"} if Path(folder) == source else set())

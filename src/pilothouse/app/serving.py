@@ -5,6 +5,7 @@ import contextlib
 import gc
 import logging
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -29,7 +30,14 @@ from pilothouse.doors.http.identity import Identity
 from pilothouse.doors.http.models_and_embeddings import ModelsAndEmbeddings
 from pilothouse.doors.http.wire import endpoint
 from pilothouse.doors.mcp.http import McpEndpoint
-from pilothouse.kernel.errors import PilothouseError
+from pilothouse.kernel.errors import Conflict, PilothouseError
+
+
+class PortTaken(Conflict):
+    """The address or the port cannot be listened on."""
+
+    code = "app.port_taken"
+
 
 SWITCH_S = 0.0005
 """How long a thread waits for the interpreter while another computes: each statement of the database gives it up, so
@@ -115,12 +123,14 @@ async def serve(workspace: Workspace, *, announce: Callable[[Workspace], str]) -
     logs.start()
     ownership = workspace.own()
     try:
-        await _serve_owned(workspace, ownership, announce)
+        with contextlib.closing(_listening(settings)) as listening:
+            await _serve_owned(workspace, listening, ownership, announce)
     finally:
         ownership.close()
 
 
-async def _serve_owned(workspace: Workspace, ownership: Ownership, announce: Callable[[Workspace], str]) -> None:
+async def _serve_owned(workspace: Workspace, listening: socket.socket, ownership: Ownership,
+                       announce: Callable[[Workspace], str]) -> None:
     keeper = memory.Keeper()
     assembled = await assemble(workspace)
     doors = doors_of(assembled, workspace, ownership)
@@ -132,7 +142,7 @@ async def _serve_owned(workspace: Workspace, ownership: Ownership, announce: Cal
     gc.freeze()
     working = asyncio.gather(assembled.work(demo.handlers(assembled, workspace)), every(memory.EVERY_S, keeper.look))
     try:
-        await _run(server, ownership, workspace.settings, announce(workspace))
+        await _run(server, listening, ownership, workspace.settings, announce(workspace))
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
@@ -151,10 +161,25 @@ def _config(settings: Settings, doors: Doors) -> uvicorn.Config:
         timeout_graceful_shutdown=20, timeout_keep_alive=65, **tls)  # type: ignore[arg-type]
 
 
-async def _run(server: uvicorn.Server, ownership: Ownership, settings: Settings, announce: str) -> None:
+def _listening(settings: Settings) -> socket.socket:
+    """Take the port before anything is opened; raises PortTaken in one line instead of failing half way."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    taken = socket.socket(family, socket.SOCK_STREAM)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind((settings.host, settings.port))
+    except OSError as problem:
+        taken.close()
+        raise PortTaken(f"cannot listen on {settings.host} port {settings.port} ({problem.strerror or problem}); stop "
+                        "what holds it, or choose another by --port or PILOTHOUSE_PORT", field="port") from problem
+    return taken
+
+
+async def _run(server: uvicorn.Server, listening: socket.socket, ownership: Ownership, settings: Settings,
+               announce: str) -> None:
     """Run the server, and say where it answers once it does."""
     _outlive_the_stop_signal()
-    serving = asyncio.create_task(server.serve(), name="http server")
+    serving = asyncio.create_task(server.serve(sockets=[listening]), name="http server")
     while not server.started and not serving.done():  # noqa: ASYNC110
         await asyncio.sleep(0.02)
     if server.started:

@@ -40,11 +40,14 @@ def from_environment(env: Mapping[str, str] | None = None, *, home: str = "") ->
     """Read settings from the environment; raises Invalid naming the variable that does not fit."""
     env = os.environ if env is None else env
     directory = Path(home or env.get("PILOTHOUSE_HOME") or "workspace").expanduser().absolute()
-    keys = env.get("PILOTHOUSE_KEYS")
+    keys, database = env.get("PILOTHOUSE_KEYS"), env.get("PILOTHOUSE_DATABASE", "")
+    if database and not database.startswith(("postgresql://", "postgres://")):
+        raise Invalid("PILOTHOUSE_DATABASE must begin with postgresql://; leave it unset for SQLite in the workspace",
+                      field="PILOTHOUSE_DATABASE")
     return Settings(
         home=directory, keys=Path(keys).expanduser().absolute() if keys else directory / "keys",
         host=env.get("PILOTHOUSE_HOST") or "127.0.0.1", port=_port(env.get("PILOTHOUSE_PORT") or str(PORT_DEFAULT)),
-        database=env.get("PILOTHOUSE_DATABASE", ""), behind_proxy=env.get("PILOTHOUSE_BEHIND_PROXY", "") == "1",
+        database=database, behind_proxy=env.get("PILOTHOUSE_BEHIND_PROXY", "") == "1",
         tls_certificate=env.get("PILOTHOUSE_TLS_CERTIFICATE", ""), tls_key=env.get("PILOTHOUSE_TLS_KEY", ""),
         assist_origins=env.get("PILOTHOUSE_ASSIST_ORIGINS", ""),
         documents=tuple(Path(p) for p in env.get("PILOTHOUSE_DOCUMENTS", "").split(os.pathsep) if p))
@@ -59,6 +62,10 @@ def _port(text: str) -> int:
 def check_bind(settings: Settings) -> None:
     """Raise Invalid when passwords and keys would cross a network in the clear."""
     safe = settings.host in LOOPBACK or settings.behind_proxy or (settings.tls_certificate and settings.tls_key)
+    for variable, file in (("PILOTHOUSE_TLS_CERTIFICATE", settings.tls_certificate),
+                           ("PILOTHOUSE_TLS_KEY", settings.tls_key)):
+        if file and not Path(file).is_file():
+            raise Invalid(f"{variable}: there is no file {file}", field=variable)
     if not safe:
         raise Invalid(f"{settings.host} is not loopback: set PILOTHOUSE_TLS_CERTIFICATE and PILOTHOUSE_TLS_KEY, "
                       "or give --behind-proxy if a proxy in front ends TLS", field="host")

@@ -10,6 +10,9 @@ from typing import IO
 from pilothouse.app.settings import Settings
 from pilothouse.kernel.errors import Conflict, Missing
 
+FORMAT = 1
+"""Version of the directory's layout; a workspace of a newer one is refused."""
+
 
 class WorkspaceOwned(Conflict):
     """Another process owns the workspace; `facts["address"]` says where it answers, if it serves."""
@@ -17,10 +20,21 @@ class WorkspaceOwned(Conflict):
     code = "app.workspace_owned"
 
 
+class WorkspaceUnreadable(Conflict):
+    """The workspace's marker cannot be read, or a newer build wrote it."""
+
+    code = "app.workspace_unreadable"
+
+
 class NoWorkspace(Missing):
     """There is no workspace at that place."""
 
     code = "app.no_workspace"
+
+
+OWN = frozenset({"pilothouse.db", "pilothouse.db-wal", "pilothouse.db-shm", "keys", "checkpoints", "lake", "indexes",
+                 "models", "cache", "owner.lock"})
+"""What a beginning that was cut off may have left: the next one goes on from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +72,25 @@ class Workspace:
         if not self.exists:
             raise NoWorkspace(f"there is no workspace in {self.home}; make one with: pilothouse init {self.home}",
                               home=str(self.home))
+        self._marked()
+
+    def require_free(self) -> None:
+        """Raise Conflict where there is a workspace already, or files that are not one's own."""
+        if self.exists:
+            raise Conflict(f"{self.home} is a workspace already; name another directory", home=str(self.home))
+        if self.home.exists() and (not self.home.is_dir() or any(p.name not in OWN for p in self.home.iterdir())):
+            raise Conflict(f"{self.home} is a file, or holds other files; name a new directory", home=str(self.home))
+
+    def prepare(self) -> None:
+        """Make the directory, for its owner alone."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        os.chmod(self.home, 0o700)
 
     def create(self, *, operator: str, demo: bool = False) -> None:
         """Make the directory and its marker; twice is the same as once. `operator` is whom local commands act as."""
-        self.home.mkdir(parents=True, exist_ok=True)
-        os.chmod(self.home, 0o700)
+        self.prepare()
         if not self.exists:
-            self.marker.write_text(json.dumps({"format": 1, "operator": operator, "demo": demo}) + "\n",
+            self.marker.write_text(json.dumps({"format": FORMAT, "operator": operator, "demo": demo}) + "\n",
                                    encoding="utf8")
 
     def operator(self) -> str:
@@ -77,7 +103,16 @@ class Workspace:
         return self.exists and bool(self._marked()["demo"])
 
     def _marked(self) -> dict[str, object]:
-        return dict(json.loads(self.marker.read_text(encoding="utf8")))
+        try:
+            marked = dict(json.loads(self.marker.read_text(encoding="utf8")))
+            newer = int(marked["format"]) > FORMAT
+        except (ValueError, TypeError, KeyError) as broken:
+            raise WorkspaceUnreadable(f"{self.marker} does not say what a workspace's marker says; copy it from a "
+                                      "backup", file=str(self.marker)) from broken
+        if newer:
+            raise WorkspaceUnreadable(f"{self.home} was written by a newer build (format {marked['format']}, this one "
+                                      f"knows {FORMAT}); upgrade pilothouse", home=str(self.home))
+        return marked
 
     def owner(self) -> Owner | None:
         """Return the process that owns the workspace now, or None."""

@@ -1,6 +1,7 @@
 """Contradictions between documents: found, shown on both sides to who may read both, decided, and undone."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,8 @@ from pilothouse.steps.knowledge.contracts.cleansing import (
     NewDecision,
     Text,
 )
+from pilothouse.steps.knowledge.drivers.minilm import load
+from pilothouse.steps.knowledge.drivers.parsing import FileParser
 from pilothouse.steps.knowledge.errors import NoSuchFinding
 from pilothouse.steps.knowledge.logic.contradicting import figures, marks, rule_of, told
 from pilothouse.testing.knowledge import Library, reader_named
@@ -231,3 +234,24 @@ def test_two_deciders_at_once_make_one_decision(library: Library, cleansing: Cle
 
     assert len(library.run(both())) == 1
     assert len(library.entries("knowledge.finding_decided")) == 1
+
+
+def test_the_demo_banks_deliberate_contradictions_are_found_and_little_else(library: Library) -> None:
+    embedder = load(library.home)
+    if embedder is None:
+        pytest.skip("the weights of the local embedder are not installed")
+    bank = Path(__file__).parents[3] / "src/pilothouse/app/demo/documents"
+    for path in bank.rglob("*.*"):
+        if path.name != "manifest.yaml":
+            library.write(path.relative_to(bank).as_posix(), path.read_bytes())
+    library.knowledge = library.opened(parser=FileParser(), embedder=embedder)
+    library.define()
+    library.ingest()
+    made = Cleansing(database=library.database, mint=library.mint, knowledge=library.knowledge)
+    found = [frozenset((x.left_path, x.right_path)) for x in lines(library, made) if x.kind == "contradiction"]
+    planted = {
+        frozenset(("compliance/kyc-refresh-procedure.md", "everyone/data-retention-policy.md")),
+        frozenset(("operations/lost-card-procedure.md", "products/debit-card-terms.md")),
+        frozenset(("payments/branch-payment-desk-card.html", "payments/outgoing-payments-procedure.md"))}
+    assert planted <= {*found}
+    assert len(found) <= 18, found

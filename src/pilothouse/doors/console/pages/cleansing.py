@@ -1,4 +1,4 @@
-"""Step 2 in the console: findings between documents, both sides, what differs marked, and the decision on each."""
+"""Step 2 in the console: findings between documents with both sides shown, and the decision on each."""
 
 from typing import cast, get_args
 

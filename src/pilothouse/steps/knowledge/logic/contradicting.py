@@ -28,7 +28,7 @@ class Tuning:
 
     words_least: float = 0.25
     """Least weighted share of common words for a pair to be looked at."""
-    evidence_least: float = 0.53
+    evidence_least: float = 0.52
     """With a likeness: least mean of the words' share, the cosine of the sentences, and that with their headings."""
     words_enough: float = 0.5
     """Without one: least share of common words."""
@@ -170,19 +170,17 @@ def _alike(said: Sequence[_Said], weights: Mapping[str, float], apart: frozenset
     """Return pairs of sentences of two documents that share enough words (a cosine of weighted words), best first."""
     postings: dict[str, list[int]] = defaultdict(list)
     norms = [sqrt(sum(weights[w] ** 2 for w in s.stems)) or 1.0 for s in said]
+    held = Counter(w for s in said for w in s.stems)
     found: list[tuple[int, int, float]] = []
     for j, s in enumerate(said):
-        dots: dict[int, float] = defaultdict(float)
-        for word in s.stems:
-            if len(postings[word]) <= POSTINGS_MAX:
-                for i in postings[word]:
-                    dots[i] += weights[word] ** 2
-            postings[word].append(j)
-        for i, dot in dots.items():
-            share = dot / (norms[i] * norms[j])
+        naming = [w for w in s.stems if held[w] <= POSTINGS_MAX]
+        for i in sorted({i for w in naming for i in postings[w]}):
+            share = sum(weights[w] ** 2 for w in said[i].stems & s.stems) / (norms[i] * norms[j])
             if share >= tuning.words_least and _comparable(said[i], s, apart, tuning):
                 found.append((i, j, share))
-    return sorted(found, key=lambda p: -p[2])[:PAIRS_MAX]
+        for word in naming:
+            postings[word].append(j)
+    return sorted(found, key=lambda p: (-p[2], p[:2]))[:PAIRS_MAX]
 
 
 def _comparable(one: _Said, other: _Said, apart: frozenset[frozenset[str]], tuning: Tuning) -> bool:
