@@ -64,6 +64,12 @@ class Cleansing:
         return tuple(h.line for h in found if request.kind in ("", h.line.kind)
                      and request.state in ("", h.line.state))
 
+    @operation("GET /api/v1/cleansing/set-aside", effect="read")
+    async def list_set_aside(self, call: Call, request: NoFields) -> tuple[SetAside, ...]:
+        """List the documents and passages that decisions keep from being served, as far as the caller may read them."""
+        call.authorize("knowledge:read", on="*")
+        return await self._database.read(lambda r: _standing(r, call.principal))
+
     @operation("GET /api/v1/cleansing/{key}", effect="read")
     async def show_finding(self, call: Call, request: FindingRef) -> SideBySide:
         """Show both sides of a finding with what differs marked; the forbidden and the missing look the same."""
@@ -86,12 +92,6 @@ class Cleansing:
         undone = await self._database.write(call, lambda tx: _undo(tx, call, request.decision_id))
         await self._knowledge.start()
         return undone
-
-    @operation("GET /api/v1/cleansing/set-aside", effect="read")
-    async def list_set_aside(self, call: Call, request: NoFields) -> tuple[SetAside, ...]:
-        """List the documents and passages that decisions keep from being served, as far as the caller may read them."""
-        call.authorize("knowledge:read", on="*")
-        return await self._database.read(lambda r: _standing(r, call.principal))
 
     def _decide(self, tx: Transaction, call: Call, request: NewDecision) -> Decided:
         held = _one(tx, call, request.key)

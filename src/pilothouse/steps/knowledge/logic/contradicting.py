@@ -64,9 +64,9 @@ _FIGURE = re.compile(
     r"(?P<time>(?<![\d.:])(?:[01]?\d|2[0-3]):[0-5]\d(?![\d:]))"
     rf"|(?P<date>\d{{4}}-\d{{2}}-\d{{2}}\b|\b\d{{1,2}}(?:st|nd|rd|th)? (?:{_MONTHS})[a-z]* \d{{4}}\b"
     rf"|\b(?:{_MONTHS})[a-z]* \d{{1,2}},? \d{{4}}\b)"
-    rf"|(?P<money>(?:[€$£₹]|\b(?:eur|usd|gbp|inr|chf)\b)\s?\d[\d.,]*(?:\s?(?:{_SCALES}|k|m)\b)?"
-    rf"|\b\d[\d.,]*\s?(?:(?:{_SCALES}) )?(?:[€$£₹]|(?:eur|usd|gbp|inr|chf|euros?|dollars|rupees)\b))"
-    r"|(?P<percent>\b\d[\d.,]*\s?(?:%|percent\b|per cent\b))"
+    rf"|(?P<money>(?:[€$£₹]|\b(?:eur|usd|gbp|inr|chf)\b)\s?\d(?:[\d.,]*\d)?(?:\s?(?:{_SCALES}|k|m)\b)?"
+    rf"|\b\d(?:[\d.,]*\d)?\s?(?:(?:{_SCALES}) )?(?:[€$£₹]|(?:eur|usd|gbp|inr|chf|euros?|dollars|rupees)\b))"
+    r"|(?P<percent>\b\d(?:[\d.,]*\d)?\s?(?:%|percent\b|per cent\b))"
     rf"|(?P<count>(?<![\w.,:/-])(?:\d[\d,]*(?:\.\d+)?|{'|'.join(_WORDED)}))[ \u00a0-]"
     r"(?P<unit>(?:(?:working|business|calendar|consecutive|full|full-time|more|days'|months'|other) )?[^\W\d_]{2,})",
     re.IGNORECASE)
