@@ -19,8 +19,8 @@ EVERYBODY = ("/", "/ask", "/portfolio", "/portfolio/new", "/use-cases/policy-des
              "/portfolio/reasons", "/objectives", "/learnings", "/use-cases/product-finder/decision",
              "/use-cases/complaint-drafts/experiments", "/use-cases/complaint-drafts/experiments/drafts-by-team",
              "/use-cases/payment-investigations/experiments/cases-one-by-one")
-LEADS = ("/reviews", "/ledger", "/ledger/7", "/models", "/workflows", "/use-cases/complaint-drafts/case",
-         "/portfolio/priorities", "/portfolio/budget")
+LEADS = ("/reviews", "/ledger?kind=portfolio.use_case_proposed", "/ledger/7", "/models", "/workflows",
+         "/use-cases/complaint-drafts/case", "/portfolio/priorities", "/portfolio/budget")
 PICTURED = ("/", "/portfolio", "/use-cases/product-finder", "/knowledge", "/adoption", "/rollout", "/reviews",
             "/ledger")
 ROOT = Path(__file__).parents[2]

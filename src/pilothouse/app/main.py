@@ -156,14 +156,14 @@ def import_samples(home: str, file: Path, use_case: str, kpi: str, period: str, 
 
 @cli.command()
 @click.argument("directory", default="")
-@click.option("--checkpoint", default="", metavar="FILE", type=click.Path(exists=True, dir_okay=False),
+@click.option("--checkpoint", default=None, metavar="FILE", type=click.Path(exists=True, dir_okay=False),
               help="A checkpoint kept elsewhere to compare with.")
 @click.option("--deep", is_flag=True, help="Also hash every batch of samples again.")
-def verify(directory: str, checkpoint: str, deep: bool) -> None:
+def verify(directory: str, checkpoint: str | None, deep: bool) -> None:
     """Compute the ledger of a workspace, backup or export again; exit code 1 names the first bad entry."""
     from pilothouse.app import commands
 
-    commands.verify(Path(directory) if directory else workspace_at("").home, checkpoint=checkpoint,
+    commands.verify(Path(directory) if directory else workspace_at("").home, checkpoint=checkpoint or "",
                     deep=deep)
 
 
